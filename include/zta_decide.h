@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The decision: rows 1 to 16 of the table, for one profile and one destination.
+ *
+ * Theory of operation
+ *
+ * Compiled by clang for the kernel programs and by cc for ztactl, the daemon and the tests. Only
+ * the look-ups differ; whoever includes this file defines `struct zta_tables` and these functions
+ * first:
+ *
+ *	const struct zta_policy *zta_get_policy(const struct zta_tables *t);
+ *	const struct zta_profile *zta_get_profile(const struct zta_tables *t, __u32 id);
+ *	const struct zta_prefix *zta_get_prefix(const struct zta_tables *t, __u32 scope_id,
+ *						const struct zta_addr *addr);
+ *	__u64 zta_get_port(const struct zta_tables *t, __u32 port);
+ *	const struct zta_list *zta_get_named(const struct zta_tables *t, __u32 profile, __u32
+ *group); const struct zta_rule *zta_get_rule(const struct zta_tables *t, __u32 index);
+ *	__u32 zta_match(const struct zta_tables *t, struct zta_list list, __u32 port, __u32
+ *proto_bit); = zta_list_scan(); the kernel puts it behind a global function
+ *
+ * All return NULL (or 0) for "nothing there". A profile that is not there denies: the tables are
+ * filled before they are put in force, so this is our bug, and it fails closed.
+ *
+ * What the decision does not know by itself stands in zta_ask: whether the peer opened the
+ * connection (row 2), whether the address is the namespace's own (row 3), what live answers say.
+ */
+#pragma once
+
+#include "zta_policy.h"
+#include "zta_reason.h"
+
+#define ZTA_ASK_INBOUND	    (1U << 0) /* row 2 holds */
+#define ZTA_ASK_LOCAL	    (1U << 1) /* row 3: own address, or the packet leaves by lo */
+#define ZTA_ASK_QUARANTINED (1U << 2) /* row 1 */
+#define ZTA_ASK_ADOPTED	    (1U << 3) /* socket older than the programs: row 11 never applies */
+#define ZTA_ASK_MALFORMED   (1U << 4) /* options, routing header, unparsable */
+#define ZTA_ASK_RAW	    (1U << 5) /* raw socket, whatever the packet says */
+#define ZTA_ASK_WEAK	    (1U << 6) /* paused, or the daemon is gone for too long */
+#define ZTA_ASK_BROKER	    (1U << 7) /* a broker is there to redirect to */
+
+struct zta_ask {
+	struct zta_addr addr;	    /* normalised */
+	struct zta_addr carried;    /* IPv4 inside addr; family 0 = none */
+	struct zta_answers answers; /* for addr */
+	__u32 profile;
+	__u32 flags; /* ZTA_ASK_* */
+	__u16 port;  /* host byte order; 0 for icmp */
+	__u8 proto;  /* IPPROTO_TCP, _UDP, _ICMP (echo of both families) or any other */
+	__u8 pad;
+};
+
+struct zta_verdict {
+	__u64 services; /* the services that the deciding row spoke about */
+	__u32 rule;	/* id, ZTA_RULE_NONE */
+	__u8 verdict;
+	__u8 reason;
+	__u8 row;
+	__u8 flags; /* ZTA_VERDICT_* */
+};
+#define ZTA_VERDICT_CARRIED  (1U << 0) /* the address inside decided */
+#define ZTA_VERDICT_WEAKENED (1U << 1) /* audit only because of ZTA_ASK_WEAK */
+
+#define ZTA_PORT_DNS 53
+#define ZTA_PORT_DOT 853
+
+static __always_inline __be32 zta_be32(__u32 host)
+{
+	return (__be32)__builtin_bswap32(host); /* both targets are little-endian */
+}
+
+/**
+ * zta_normalise() - What an IPv6 address really is
+ * @a:	family ZTA_V6 (ZTA_V4 is left alone); an IPv4-mapped one becomes ZTA_V4
+ * @carried: the IPv4 address inside (IPv4-compatible, NAT64 64:ff9b::/96, 6to4, Teredo), or
+ *	family 0. Not opened twice.
+ */
+static __always_inline void zta_normalise(struct zta_addr *a, struct zta_addr *carried)
+{
+	__u32 inside = 0, found = 0;
+
+	carried->w[0] = carried->w[1] = carried->w[2] = carried->w[3] = 0;
+	carried->family = 0;
+	if (a->family != ZTA_V6)
+		return;
+	if (a->w[0] == 0 && a->w[1] == 0) {
+		if (a->w[2] == zta_be32(0x0000ffff)) { /* RFC 4291 2.5.5.2 */
+			a->w[0] = a->w[3];
+			a->w[2] = a->w[3] = 0;
+			a->family = ZTA_V4;
+			return;
+		}
+		if (a->w[2] == 0 && a->w[3] != 0 && a->w[3] != zta_be32(1)) { /* 2.5.5.1 */
+			inside = a->w[3];
+			found = 1;
+		}
+	} else if (a->w[0] == zta_be32(0x0064ff9b) && a->w[1] == 0 && a->w[2] == 0) { /* RFC 6052 */
+		inside = a->w[3];
+		found = 1;
+	} else if ((a->w[0] & zta_be32(0xffff0000)) == zta_be32(0x20020000)) { /* RFC 3056 */
+		inside = zta_be32((zta_be32(a->w[0]) & 0xffff) << 16 | zta_be32(a->w[1]) >> 16);
+		found = 1;
+	} else if (a->w[0] == zta_be32(0x20010000)) { /* RFC 4380: client address, inverted */
+		inside = ~a->w[3];
+		found = 1;
+	}
+	if (found) {
+		carried->w[0] = inside;
+		carried->family = ZTA_V4;
+	}
+}
+
+static __always_inline int zta_is_loopback(const struct zta_addr *a)
+{
+	if (a->family == ZTA_V4)
+		return (a->w[0] & zta_be32(0xff000000)) == zta_be32(0x7f000000);
+	return !a->w[0] && !a->w[1] && !a->w[2] && a->w[3] == zta_be32(1);
+}
+
+static __always_inline int zta_is_any(const struct zta_addr *a)
+{
+	return !a->w[0] && !a->w[1] && !a->w[2] && !a->w[3];
+}
+
+static __always_inline __u32 zta_proto_bit(__u8 proto)
+{
+	return proto == 6    ? ZTA_PROTO_TCP
+	       : proto == 17 ? ZTA_PROTO_UDP
+	       : proto == 1  ? ZTA_PROTO_ICMP
+			     : ZTA_PROTO_OTHER;
+}
+
+/* First entry of a list that has port and protocol: its index + 1, or 0. */
+static __always_inline __u32 zta_list_scan(const struct zta_tables *t, struct zta_list list,
+					   __u32 port, __u32 proto_bit)
+{
+	for (__u32 i = 0; i < ZTA_LIST_MAX; i++) {
+		const struct zta_rule *r;
+
+		if (i >= list.count)
+			break;
+		r = zta_get_rule(t, list.first + i);
+		if (!r)
+			break;
+		if (!(r->protos & proto_bit))
+			continue;
+		if ((r->flags & ZTA_RULE_PORTS) && (port < r->port_lo || port > r->port_hi))
+			continue;
+		return list.first + i + 1;
+	}
+	return 0;
+}
+
+static __always_inline void zta_set(struct zta_verdict *v, __u8 verdict, __u8 reason, __u8 row)
+{
+	v->verdict = verdict;
+	v->reason = reason;
+	v->row = row;
+}
+
+/* What the rules of row 14 (and the ai_public_allow entries of row 13) say. */
+struct zta_ruling {
+	__u32 rule; /* id of the winner, ZTA_RULE_NONE */
+	__u8 prefixlen;
+	__u8 action;
+	__u8 audit;
+	__u8 ai_allow;
+	__u8 rebinding; /* a named rule would have opened a private address without `within` */
+	__u8 pad[3];
+};
+
+static __always_inline void zta_rule_named(const struct zta_tables *t, const struct zta_ask *ask,
+					   const struct zta_rule *r, __u32 global_flags,
+					   struct zta_ruling *out)
+{
+	if (r->action == ZTA_RULE_AI_ALLOW) {
+		out->ai_allow = 1;
+		return;
+	}
+	if (r->within) {
+		if (!zta_get_prefix(t, ZTA_SCOPE_WITHIN + r->within, &ask->addr))
+			return;
+	} else if (r->action == ZTA_RULE_ALLOW && (global_flags & ZTA_PREFIX_PRIVATE)) {
+		out->rebinding = 1;
+		return;
+	}
+	if (out->rule != ZTA_RULE_NONE && out->prefixlen == r->prefixlen &&
+	    (out->action == ZTA_RULE_DENY || r->action == ZTA_RULE_ALLOW))
+		return;
+	out->rule = r->id;
+	out->prefixlen = r->prefixlen;
+	out->action = r->action;
+	out->audit = !!(r->flags & ZTA_RULE_AUDIT);
+}
+
+static __always_inline void zta_rules(const struct zta_tables *t, const struct zta_ask *ask,
+				      __u32 global_flags, struct zta_ruling *out)
+{
+	__u32 bit = zta_proto_bit(ask->proto);
+	const struct zta_prefix *p = zta_get_prefix(t, ask->profile, &ask->addr);
+
+	if (p && p->rules.count) {
+		__u32 hit = zta_match(t, p->rules, ask->port, bit);
+		const struct zta_rule *r = hit ? zta_get_rule(t, hit - 1) : 0;
+
+		if (r) {
+			out->rule = r->id;
+			out->prefixlen = r->prefixlen;
+			out->action = r->action;
+			out->audit = !!(r->flags & ZTA_RULE_AUDIT);
+		}
+	}
+	for (int i = 0; i < ZTA_ANSWER_GROUPS; i++) {
+		const struct zta_list *l;
+		const struct zta_rule *r;
+		__u32 hit;
+
+		if (!ask->answers.groups[i])
+			break;
+		l = zta_get_named(t, ask->profile, ask->answers.groups[i]);
+		if (!l)
+			continue;
+		hit = zta_match(t, *l, ask->port, bit);
+		r = hit ? zta_get_rule(t, hit - 1) : 0;
+		if (r)
+			zta_rule_named(t, ask, r, global_flags, out);
+	}
+}
+
+/* Rows 1 to 8. Returns 1 when one of them decided. */
+static __always_inline int zta_rows_1_to_8(const struct zta_ask *ask, const struct zta_profile *p,
+					   __u32 global_flags, const struct zta_ruling *rule,
+					   struct zta_verdict *v)
+{
+	const struct zta_addr *a = &ask->addr;
+	__u32 closed = !(p->flags & ZTA_PROFILE_EGRESS_ALLOW);
+	__u32 imds = a->family == ZTA_V4 && a->w[0] == zta_be32(0xa9fea9fe);
+	__u32 wire = a->family == ZTA_V4 && a->w[0] == zta_be32(0xa83f8110);
+	__u32 l4 = ask->proto == 6 || ask->proto == 17;
+
+	if ((ask->flags & ZTA_ASK_QUARANTINED) && !zta_is_loopback(a)) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUARANTINED, 1);
+		return 1;
+	}
+	if (ask->flags & ZTA_ASK_INBOUND) {
+		zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_INBOUND, 2);
+		return 1;
+	}
+	if (zta_is_loopback(a) || zta_is_any(a) ||
+	    ((ask->flags & ZTA_ASK_LOCAL) && !imds && !wire)) {
+		zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_LOOPBACK, 3);
+		return 1;
+	}
+	if (closed && (ask->flags & ZTA_ASK_MALFORMED)) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_MALFORMED, 0);
+		return 1;
+	}
+	if (closed && ((!l4 && ask->proto != 1) || (ask->flags & ZTA_ASK_RAW))) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_PROTOCOL, 4);
+		return 1;
+	}
+	if (imds) {
+		if (p->flags & ZTA_PROFILE_IMDS_ALLOW)
+			zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_IMDS_ALLOW, 5);
+		else if ((p->flags & ZTA_PROFILE_IMDS_BROKER) && (ask->flags & ZTA_ASK_BROKER) &&
+			 ask->proto == 6 && ask->port == 80)
+			zta_set(v, ZTA_VERDICT_REDIRECT, ZTA_REASON_IMDS_BROKER, 5);
+		else
+			zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_IMDS, 5);
+		return 1;
+	}
+	if (wire && !(p->flags & ZTA_PROFILE_PLATFORM) &&
+	    !(l4 && ask->port == ZTA_PORT_DNS && (global_flags & ZTA_PREFIX_RESOLVER))) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_WIRESERVER, 6);
+		return 1;
+	}
+	if (!l4)
+		return 0;
+	if (ask->port == ZTA_PORT_DNS && (global_flags & ZTA_PREFIX_RESOLVER)) {
+		zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_RESOLVER, 7);
+		return 1;
+	}
+	if ((ask->port == ZTA_PORT_DNS ||
+	     (ask->port == ZTA_PORT_DOT && !(global_flags & ZTA_PREFIX_RESOLVER))) &&
+	    closed && (rule->rule == ZTA_RULE_NONE || rule->action != ZTA_RULE_ALLOW)) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_UNTRUSTED_RESOLVER, 8);
+		v->rule = rule->rule;
+		return 1;
+	}
+	return 0;
+}
+
+/* Rows 9 to 12: inside the fence of a service. */
+static __always_inline int zta_rows_9_to_12(const struct zta_tables *t, const struct zta_ask *ask,
+					    const struct zta_profile *p, const struct zta_prefix *g,
+					    struct zta_verdict *v)
+{
+	__u64 c = g ? (ask->answers.named & g->fence) : 0, own, open;
+
+	if (!c)
+		c = g ? g->dedicated : 0;
+	if (!c)
+		return 0;
+	v->services = c;
+	own = c & p->services;
+	if (!own) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_SERVICE_NOT_ALLOWED, 9);
+		return 1;
+	}
+	v->services = own;
+	open = ask->proto == 1 ? own : own & zta_get_port(t, ask->port);
+	if (p->flags & ZTA_PROFILE_HOST) {
+		v->services = open ? open : own;
+		zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_PRIVATE_LINK, 12);
+		return 1;
+	}
+	if (!open) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_PORT_NOT_ALLOWED, 10);
+		return 1;
+	}
+	if (!(open & ~p->resolve) && !(open & ask->answers.named) &&
+	    !(ask->flags & ZTA_ASK_ADOPTED)) {
+		v->services = open;
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_NOT_RESOLVED, 11);
+		return 1;
+	}
+	/* the service that was named comes first in what is told */
+	v->services = (open & ask->answers.named) ? (open & ask->answers.named) : open;
+	zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_PRIVATE_LINK, 12);
+	return 1;
+}
+
+/* Row 13: public AI end points. */
+static __always_inline int zta_row_13(const struct zta_ask *ask, const struct zta_profile *p,
+				      __u32 global_flags, const struct zta_ruling *rule,
+				      struct zta_verdict *v)
+{
+	__u64 outside = ask->answers.outside & p->enforced;
+	__u32 ai = ask->answers.flags & ZTA_ANSWER_AI_PUBLIC;
+	__u32 other = (ask->answers.flags & ZTA_ANSWER_OTHER) ||
+		      (ask->answers.outside & ~p->enforced);
+
+	if (rule->ai_allow)
+		return 0;
+	if (global_flags & ZTA_PREFIX_AI_PUBLIC) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_AI_PUBLIC, 13);
+		return 1;
+	}
+	if ((!ai && !outside) || other)
+		return 0;
+	v->services = outside;
+	zta_set(v, ZTA_VERDICT_DENY, ai ? ZTA_REASON_AI_PUBLIC : ZTA_REASON_RESOLVES_PUBLIC, 13);
+	return 1;
+}
+
+/* Rows 14 to 16. */
+static __always_inline void zta_rows_14_to_16(const struct zta_profile *p, __u32 global_flags,
+					      const struct zta_ruling *rule, struct zta_verdict *v)
+{
+	if (rule->rule != ZTA_RULE_NONE) {
+		v->rule = rule->rule;
+		if (rule->action == ZTA_RULE_ALLOW)
+			zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_EGRESS_RULE_ALLOW, 14);
+		else
+			zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_EGRESS_RULE, 14);
+	} else if (p->flags & ZTA_PROFILE_EGRESS_ALLOW) {
+		zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_DEFAULT, 15);
+	} else if (rule->rebinding) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_REBINDING, 16);
+	} else if (global_flags & ZTA_PREFIX_PRIVATE) {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_PRIVATE_EGRESS, 16);
+	} else {
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_PUBLIC_EGRESS, 16);
+	}
+}
+
+/* The weakest mode that touches a denial: document, profile, services, rule, pause. */
+static __always_inline void zta_weaken(const struct zta_policy *doc, const struct zta_profile *p,
+				       const struct zta_ask *ask, __u32 rule_audit,
+				       struct zta_verdict *v)
+{
+	if (v->verdict == ZTA_VERDICT_ALLOW || v->reason == ZTA_REASON_QUARANTINED ||
+	    (p->flags & ZTA_PROFILE_SELFTEST))
+		return;
+	if ((doc->flags & ZTA_POLICY_AUDIT) || (p->flags & ZTA_PROFILE_AUDIT) ||
+	    (v->services & doc->audit_services) || (v->rule != ZTA_RULE_NONE && rule_audit)) {
+		v->verdict = ZTA_VERDICT_AUDIT;
+	} else if (ask->flags & ZTA_ASK_WEAK) {
+		v->verdict = ZTA_VERDICT_AUDIT;
+		v->flags |= ZTA_VERDICT_WEAKENED;
+	}
+}
+
+/* One address, as it is. */
+static __always_inline void zta_judge(const struct zta_tables *t, const struct zta_ask *ask,
+				      struct zta_verdict *v)
+{
+	struct zta_ruling rule = { .rule = ZTA_RULE_NONE };
+	const struct zta_policy *doc = zta_get_policy(t);
+	const struct zta_profile *p = zta_get_profile(t, ask->profile);
+	const struct zta_prefix *g;
+	__u32 gf;
+
+	v->services = 0;
+	v->rule = ZTA_RULE_NONE;
+	v->flags = 0;
+	zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_MALFORMED, 0);
+	if (!doc || !p || !(p->flags & ZTA_PROFILE_VALID))
+		return;
+	g = zta_get_prefix(t, ZTA_SCOPE_GLOBAL, &ask->addr);
+	gf = g ? g->flags : 0;
+	zta_rules(t, ask, gf, &rule);
+	if (zta_rows_1_to_8(ask, p, gf, &rule, v))
+		goto out;
+	if (zta_rows_9_to_12(t, ask, p, g, v) &&
+	    (v->verdict == ZTA_VERDICT_ALLOW ||
+	     !((p->flags & ZTA_PROFILE_NO_QUIC) && ask->proto == 17 && ask->port == 443)))
+		goto out;
+	if ((p->flags & ZTA_PROFILE_NO_QUIC) && ask->proto == 17 && ask->port == 443) {
+		v->services = 0;
+		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUIC, 4);
+		goto out;
+	}
+	if (!zta_row_13(ask, p, gf, &rule, v))
+		zta_rows_14_to_16(p, gf, &rule, v);
+out:
+	zta_weaken(doc, p, ask, rule.audit, v);
+}
+
+static __always_inline int zta_stricter(const struct zta_verdict *a, const struct zta_verdict *b)
+{
+	return a->verdict > b->verdict;
+}
+
+/**
+ * zta_finish_carried() - Join the verdict of an address with that of the IPv4 address inside it
+ * @v:	verdict of the address; replaced when @inner denies (or would: audit)
+ * @inner: verdict of the carried address; a redirect is a denial here, nothing can be redirected
+ */
+static __always_inline void zta_finish_carried(struct zta_verdict *v,
+					       const struct zta_verdict *inner)
+{
+	if (inner->verdict == ZTA_VERDICT_ALLOW)
+		return;
+	if (inner->verdict == ZTA_VERDICT_AUDIT &&
+	    (v->verdict == ZTA_VERDICT_DENY || v->verdict == ZTA_VERDICT_AUDIT))
+		return;
+	*v = *inner;
+	if (v->verdict == ZTA_VERDICT_REDIRECT) {
+		v->verdict = ZTA_VERDICT_DENY;
+		v->reason = ZTA_REASON_IMDS;
+	}
+	v->flags |= ZTA_VERDICT_CARRIED;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Map images: a compiled policy as plain arrays, exactly what goes into the maps of one slot.
+ * user/policy/compile.c makes them, kern/ writes them, explain and the tests ask them through
+ * zta_decide.h (image_tables.h has the look-ups).
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zta_policy.h"
+
+struct image_prefix {
+	struct zta_prefix_key key;
+	struct zta_prefix value;
+};
+struct image_named {
+	struct zta_named_key key;
+	struct zta_list value;
+};
+struct image_literal {
+	struct zta_literal_key key;
+	uint32_t child;
+};
+
+/* Ids that stay with a name over policies: counters and sockets refer to them. */
+struct policy_ids {
+	char profiles[ZTA_PROFILE_IDS][ZTA_NAME_LEN + 1]; /* "" = free */
+	char services[ZTA_SERVICES_MAX][ZTA_NAME_LEN + 1];
+	uint32_t profile_used[ZTA_PROFILE_IDS]; /* generation that used it last */
+	uint32_t service_used[ZTA_SERVICES_MAX];
+};
+
+struct policy_image {
+	struct zta_policy policy;
+	struct zta_profile profiles[ZTA_PROFILE_IDS];
+	struct image_prefix *prefixes; /* sorted by (scope, address, length) */
+	size_t n_prefixes;
+	uint64_t *ports; /* 65536 */
+	struct zta_rule *rules;
+	size_t n_rules;
+	struct image_named *named; /* sorted by (profile, group) */
+	size_t n_named;
+	struct zta_glob_node *nodes; /* node 0 unused, node 1 = attach point */
+	size_t n_nodes;
+	struct image_literal *literals; /* sorted */
+	size_t n_literals;
+	struct zta_glob *globs;
+	size_t n_globs;
+	char **groups; /* name pattern of group n; groups[0] = NULL */
+	size_t n_groups;
+	uint16_t *profile_id;	  /* of policy.profiles[i] */
+	uint8_t *service_bit;	  /* of policy.services[i] */
+	uint16_t default_profile; /* ids */
+	uint16_t selftest_profile;
+	struct policy_ids ids; /* after this compile: input of the next one */
+	int64_t next_expiry;   /* Unix seconds of the next rule to expire, INT64_MAX = none */
+	size_t expiring;       /* rules that expire within 14 days */
+};
