@@ -373,6 +373,13 @@ static __always_inline void zta_rows_14_to_16(const struct zta_profile *p, __u32
 	}
 }
 
+/* A pause, or a daemon that is gone for too long: what the hooks learn only after a denial. */
+static __always_inline void zta_soften(struct zta_verdict *v)
+{
+	v->verdict = ZTA_VERDICT_AUDIT;
+	v->flags |= ZTA_VERDICT_WEAKENED;
+}
+
 /* The weakest mode that touches a denial: document, profile, services, rule, pause. */
 static __always_inline void zta_weaken(const struct zta_policy *doc, const struct zta_profile *p,
 				       const struct zta_ask *ask, __u32 rule_audit,
@@ -385,8 +392,7 @@ static __always_inline void zta_weaken(const struct zta_policy *doc, const struc
 	    (v->services & doc->audit_services) || (v->rule != ZTA_RULE_NONE && rule_audit)) {
 		v->verdict = ZTA_VERDICT_AUDIT;
 	} else if (ask->flags & ZTA_ASK_WEAK) {
-		v->verdict = ZTA_VERDICT_AUDIT;
-		v->flags |= ZTA_VERDICT_WEAKENED;
+		zta_soften(v);
 	}
 }
 

@@ -244,6 +244,7 @@ enum zta_ctl {
 	ZTA_CTL_ROOT,	     /* cgroup id of the attach point */
 	ZTA_CTL_LOG_ALLOWED, /* 1 = allowed connections are events too */
 	ZTA_CTL_FILLING,     /* 1 = the slot not in force is being filled: its patterns count too */
+	ZTA_CTL_ORPHAN_TOLD, /* heartbeat whose absence the kernel has told */
 	ZTA_CTL_COUNT
 };
 

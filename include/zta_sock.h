@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is kept with a socket (map zta_sockets), and who sent UDP to it (map zta_peers).
+ * The note is made in sock_create, before an application can exhaust the socket's option memory.
+ * A socket without a note was made by the kernel, or is older than the programs: it is judged
+ * afresh for each packet, never allowed because of the missing note.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#include "zta_policy.h"
+
+#define ZTA_SOCK_LAYOUT 1 /* version of struct zta_sock alone */
+
+#define ZTA_SOCK_BORN	 (1U << 0) /* seen by sock_create */
+#define ZTA_SOCK_ADOPTED (1U << 1) /* marked by the daemon: older than the programs */
+#define ZTA_SOCK_INBOUND (1U << 2) /* TCP: the peer (called) opened it */
+#define ZTA_SOCK_CALLED	 (1U << 3) /* called, called_port hold */
+#define ZTA_SOCK_CACHED	 (1U << 4) /* packets to wire, wire_port pass while word is the same */
+#define ZTA_SOCK_PEERS	 (1U << 5) /* its profile is closed: UDP peers are kept */
+
+/* Zero where unknown. */
+struct zta_sock {
+	__u64 netns;		/* cookie of its network namespace */
+	__u64 owner;		/* leaf cgroup of its maker */
+	__u64 owner_key;	/* that one's key in the workload map */
+	__u64 caller_key;	/* of the task that called connect or sendmsg, when it differs */
+	__u64 word;		/* ZTA_CTL_WORD under which CACHED holds */
+	__u64 peers_word;	/* ZTA_CTL_WORD under which PEERS holds */
+	__u64 peer_time;	/* CLOCK_MONOTONIC ns of the last packet of peer, 0 = none */
+	__u64 peers_since;	/* peers from before are forgotten (connect clears the mark) */
+	struct zta_addr called; /* as called, normalised */
+	struct zta_addr wire;	/* destination of the packets that the cache passes */
+	struct zta_addr peer;	/* last UDP peer */
+	__u16 called_port;	/* host byte order, all three */
+	__u16 wire_port;
+	__u16 peer_port;
+	__u16 pad;
+	__u32 adopted_generation; /* ADOPTED: kept unjudged while this is in force */
+	__u32 flags;		  /* ZTA_SOCK_* */
+	__u32 pid;		  /* of the maker or last caller, host pid namespace */
+	__u32 uid;
+	char comm[ZTA_COMM_LEN];
+};
+_Static_assert(sizeof(struct zta_sock) == 168, "layout");
+
+/* LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns */
+struct zta_peer_key {
+	__u64 cookie;
+	struct zta_addr addr;
+	__u16 port; /* host byte order */
+	__u16 pad;
+};
+_Static_assert(sizeof(struct zta_peer_key) == 32, "layout");
