@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The metric families, and a snapshot in the Prometheus text format 0.0.4. Pure: the daemon fills
+ * the snapshot (the counters live in the kernel's maps), this prints it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+enum metrics_mode { METRICS_MODE_ENFORCE, METRICS_MODE_AUDIT, METRICS_MODE_COUNT };
+enum metrics_reload {
+	METRICS_RELOAD_APPLIED,
+	METRICS_RELOAD_REJECTED,
+	METRICS_RELOAD_UNCHANGED,
+	METRICS_RELOAD_COUNT
+};
+enum metrics_stage { METRICS_STAGE_RING, METRICS_STAGE_JOURNAL, METRICS_STAGE_COUNT };
+enum metrics_workload {
+	METRICS_WORKLOAD_ENFORCED,
+	METRICS_WORKLOAD_AUDIT,
+	METRICS_WORKLOAD_UNKNOWN,
+	METRICS_WORKLOAD_UNCOVERED,
+	METRICS_WORKLOAD_COUNT
+};
+
+/* One counter of the kernel with its ids decoded. Strings are borrowed, NULL prints as "". */
+struct metrics_decision {
+	const char *namespace; /* of the pod; "" for host processes */
+	const char *profile;
+	const char *verdict; /* allow, redirect, audit, deny */
+	const char *reason;
+	const char *service; /* "" when none */
+	uint64_t count;
+};
+
+struct metrics_map {
+	const char *map;
+	uint64_t entries, capacity;
+};
+
+struct metrics_snapshot {
+	/* Several with the same labels are added up; any order. */
+	const struct metrics_decision *decisions;
+	size_t n_decisions;
+	const struct metrics_map *maps;
+	size_t n_maps;
+	bool hooks_effective;
+	enum metrics_mode mode; /* in force: the weakest of document and pause */
+	uint64_t generation;
+	uint64_t reloads[METRICS_RELOAD_COUNT];
+	uint64_t lost[METRICS_STAGE_COUNT];
+	uint64_t held;
+	uint64_t workloads[METRICS_WORKLOAD_COUNT];
+	double unguarded_s;
+	uint64_t expiring; /* rules that expire within 14 days */
+	const char *version, *kernel;
+};
+
+/**
+ * metrics_render() - Print every family
+ * @out:	appended to
+ *
+ * Families stand in a fixed order, series sorted by their labels. Every series whose labels are a
+ * closed set is there, with 0 if need be. `zta_denials_total` counts verdict deny.
+ * Return: 0 or -ENOMEM.
+ */
+int metrics_render(const struct metrics_snapshot *s, struct buf *out);
