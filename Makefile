@@ -7,7 +7,7 @@ V ?= 0
 SAN ?= 0
 CC ?= gcc
 CLANG ?= clang
-BPFTOOL ?= bpftool
+BPFTOOL ?= $(shell tools/deps --bpftool)
 LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -31,7 +31,7 @@ CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-proto
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lelf -lz
 BPF_CFLAGS := -target bpf -mcpu=v2 -D__TARGET_ARCH_$(ARCH) -O2 -g -std=gnu17 -Wall -Werror \
-	-Wno-missing-declarations -Iinclude -Ibpf -idirafter /usr/include/$(TRIPLET)
+	-Wno-unused-function -Iinclude -Ibpf -idirafter /usr/include/$(TRIPLET)
 
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf/%.c=$(B)/bpf/%.o)
