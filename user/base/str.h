@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIME_TEXT_LEN 40 /* room for time_format() */
+#define RFC3339_LEN 40 /* room for rfc3339_format() */
 
 /* New string, caller frees; NULL without memory. */
 char *str_dup_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -26,15 +26,15 @@ char *str_join(const char *const *v, size_t n, const char *separator);
 int duration_parse(const char *text, uint64_t *ret_ns);
 
 /* RFC 3339, UTC, nine decimals: "2026-11-23T20:25:01.123456789Z". */
-void time_format(uint64_t realtime_ns, char ret[TIME_TEXT_LEN]);
+void rfc3339_format(uint64_t realtime_ns, char ret[RFC3339_LEN]);
 
 /**
- * time_parse() - RFC 3339 as nanoseconds since 1970
+ * rfc3339_parse() - RFC 3339 as nanoseconds since 1970
  *
  * Date, 'T' (or 't', or a space), time, up to nine decimals, 'Z' or an offset. A leap second is
  * read as the second after it. Return: 0, -EINVAL or -ERANGE (before 1970 or after 2262).
  */
-int time_parse(const char *text, uint64_t *ret_ns);
+int rfc3339_parse(const char *text, uint64_t *ret_ns);
 
 /* "2027-06-30" as the first second of that day, UTC. Return: 0 or -EINVAL (no such day too). */
 int date_parse(const char *text, int64_t *ret_s);
