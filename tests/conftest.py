@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of all black-box tests. They run as root and touch nothing but what they made."""
+
+import os
+import signal
+
+import pytest
+
+from zt import cgroup, daemon, netns, policy
+from zt.cgroup import Cgroups
+from zt.daemon import Daemon
+from zt.puppet import Puppet
+from zt.world import World
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        raise pytest.UsageError("these tests make namespaces and cgroups: run them as root")
+    # a terminated run cleans up as an interrupted one does
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def swept():
+    """What earlier runs could not clear (SIGKILL) goes first."""
+    cgroup.sweep()
+    netns.sweep()
+    daemon.sweep()
+
+
+@pytest.fixture(scope="session")
+def world(swept):
+    w = World()
+    yield w
+    w.close()
+
+
+@pytest.fixture(scope="module")
+def cgroups(swept, request):
+    c = Cgroups("-" + request.module.__name__.rsplit(".", 1)[-1])
+    yield c
+    c.close()
+
+
+@pytest.fixture(scope="module")
+def ztad(world, cgroups):
+    """One daemon for the module, with the suite's policy."""
+    d = Daemon(world.machine, cgroups)
+    try:
+        d.write_policy(policy.suite())
+        yield d.start()
+    finally:
+        d.close()
+
+
+class Troupe:
+    """Puppets by (cgroup, namespace, uid), made when first asked for."""
+
+    def __init__(self, world, cgroups):
+        self.world, self.cgroups = world, cgroups
+        self._cast: dict[tuple, Puppet] = {}
+
+    def get(self, name: str, control: bool = False, netns_path: str = "", uid: int = 0) -> Puppet:
+        """A puppet in agent/NAME, or (control) in its twin outside the attach point."""
+        key = (name, control, netns_path, uid)
+        if key not in self._cast:
+            self._cast[key] = self.new(*key)
+        return self._cast[key]
+
+    def new(self, name: str, control: bool = False, netns_path: str = "", uid: int = 0) -> Puppet:
+        group = self.cgroups.control(name) if control else self.cgroups.inside(name)
+        puppet = Puppet(group, netns_path or self.world.machine.path, uid or None)
+        self._cast.setdefault(("new", puppet.pid), puppet)
+        return puppet
+
+    def new_netns(self, name: str, control: bool = False) -> Puppet:
+        """A puppet that made a network namespace of its own (its kernel sockets are its)."""
+        group = self.cgroups.control(name) if control else self.cgroups.inside(name)
+        puppet = Puppet(group, new_netns=True)
+        self._cast[("new", puppet.pid)] = puppet
+        return puppet
+
+    def close(self):
+        for puppet in self._cast.values():
+            puppet.close()
+
+
+@pytest.fixture(scope="module")
+def troupe(world, cgroups):
+    t = Troupe(world, cgroups)
+    yield t
+    t.close()
