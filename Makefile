@@ -58,7 +58,7 @@ deps-check:
 	@tools/deps --check build
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 # --- kernel programs: C -> objects -> one object -> skeleton
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c | deps-check

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# The long ones: measurements, and other kernels. Not part of `make check`.
+
+KERNELS_DIR := build/kernels
+BENCH_BIN := $(B)/tests/bench/flow
+
+.PHONY: bench kernels
+
+bench: $(B)/ztad $(B)/ztactl $(BENCH_BIN) $(B)/bench/empty.bpf.o ## Cost against no programs, empty programs, nftables (root)
+	@tools/deps bench
+	@$(PYTHON) tests/bench/bench.py --build $(B)
+
+kernels: all $(BPFTEST_BIN) ## Test on 5.10, 6.1, 6.12 and the newest Debian kernel, in QEMU
+	@tools/deps kernels
+	@tests/kernels/run $(KERNELS_DIR) $(B) $(BPFTEST_BIN)
+
+$(BENCH_BIN): tests/bench/flow.c | deps-check
+	$(call say,BENCH,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< -o $@
+
+$(B)/bench/%.bpf.o: tests/bench/%.bpf.c | deps-check
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(LLVM_STRIP) -g $@
