@@ -39,9 +39,9 @@
 #define ZTA_ASK_BROKER	    (1U << 7) /* a broker is there to redirect to */
 
 struct zta_ask {
-	struct zta_addr addr;	    /* normalised */
-	struct zta_addr carried;    /* IPv4 inside addr; family 0 = none */
-	struct zta_answers answers; /* for addr */
+	const struct zta_answers *answers; /* for addr; NULL = no live answer */
+	struct zta_addr addr;		   /* normalised */
+	struct zta_addr carried;	   /* IPv4 inside addr; family 0 = none */
 	__u32 profile;
 	__u32 flags; /* ZTA_ASK_* */
 	__u16 port;  /* host byte order; 0 for icmp */
@@ -192,8 +192,8 @@ static __always_inline void zta_rule_named(const struct zta_tables *t, const str
 	out->audit = !!(r->flags & ZTA_RULE_AUDIT);
 }
 
-static __always_inline void zta_rules(const struct zta_tables *t, const struct zta_ask *ask,
-				      __u32 global_flags, struct zta_ruling *out)
+static __always_inline void zta_ask_rules(const struct zta_tables *t, const struct zta_ask *ask,
+					  __u32 global_flags, struct zta_ruling *out)
 {
 	__u32 bit = zta_proto_bit(ask->proto);
 	const struct zta_prefix *p = zta_get_prefix(t, ask->profile, &ask->addr);
@@ -209,14 +209,14 @@ static __always_inline void zta_rules(const struct zta_tables *t, const struct z
 			out->audit = !!(r->flags & ZTA_RULE_AUDIT);
 		}
 	}
-	for (int i = 0; i < ZTA_ANSWER_GROUPS; i++) {
+	for (int i = 0; ask->answers && i < ZTA_ANSWER_GROUPS; i++) {
 		const struct zta_list *l;
 		const struct zta_rule *r;
 		__u32 hit;
 
-		if (!ask->answers.groups[i])
+		if (!ask->answers->groups[i])
 			break;
-		l = zta_get_named(t, ask->profile, ask->answers.groups[i]);
+		l = zta_get_named(t, ask->profile, ask->answers->groups[i]);
 		if (!l)
 			continue;
 		hit = zta_match(t, *l, ask->port, bit);
@@ -294,7 +294,8 @@ static __always_inline int zta_rows_9_to_12(const struct zta_tables *t, const st
 					    const struct zta_profile *p, const struct zta_prefix *g,
 					    struct zta_verdict *v)
 {
-	__u64 c = g ? (ask->answers.named & g->fence) : 0, own, open;
+	__u64 named = ask->answers ? ask->answers->named : 0;
+	__u64 c = g ? (named & g->fence) : 0, own, open;
 
 	if (!c)
 		c = g ? g->dedicated : 0;
@@ -317,14 +318,13 @@ static __always_inline int zta_rows_9_to_12(const struct zta_tables *t, const st
 		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_PORT_NOT_ALLOWED, 10);
 		return 1;
 	}
-	if (!(open & ~p->resolve) && !(open & ask->answers.named) &&
-	    !(ask->flags & ZTA_ASK_ADOPTED)) {
+	if (!(open & ~p->resolve) && !(open & named) && !(ask->flags & ZTA_ASK_ADOPTED)) {
 		v->services = open;
 		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_NOT_RESOLVED, 11);
 		return 1;
 	}
 	/* the service that was named comes first in what is told */
-	v->services = (open & ask->answers.named) ? (open & ask->answers.named) : open;
+	v->services = (open & named) ? (open & named) : open;
 	zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_PRIVATE_LINK, 12);
 	return 1;
 }
@@ -334,10 +334,11 @@ static __always_inline int zta_row_13(const struct zta_ask *ask, const struct zt
 				      __u32 global_flags, const struct zta_ruling *rule,
 				      struct zta_verdict *v)
 {
-	__u64 outside = ask->answers.outside & p->enforced;
-	__u32 ai = ask->answers.flags & ZTA_ANSWER_AI_PUBLIC;
-	__u32 other = (ask->answers.flags & ZTA_ANSWER_OTHER) ||
-		      (ask->answers.outside & ~p->enforced);
+	__u64 all = ask->answers ? ask->answers->outside : 0;
+	__u32 flags = ask->answers ? ask->answers->flags : 0;
+	__u64 outside = all & p->enforced;
+	__u32 ai = flags & ZTA_ANSWER_AI_PUBLIC;
+	__u32 other = (flags & ZTA_ANSWER_OTHER) || (all & ~p->enforced);
 
 	if (rule->ai_allow)
 		return 0;
@@ -414,7 +415,7 @@ static __always_inline void zta_judge(const struct zta_tables *t, const struct z
 		return;
 	g = zta_get_prefix(t, ZTA_SCOPE_GLOBAL, &ask->addr);
 	gf = g ? g->flags : 0;
-	zta_rules(t, ask, gf, &rule);
+	zta_ask_rules(t, ask, gf, &rule);
 	if (zta_rows_1_to_8(ask, p, gf, &rule, v))
 		goto out;
 	if (zta_rows_9_to_12(t, ask, p, g, v) &&
@@ -435,6 +436,13 @@ out:
 static __always_inline int zta_stricter(const struct zta_verdict *a, const struct zta_verdict *b)
 {
 	return a->verdict > b->verdict;
+}
+
+/* Turn a question about an address into one about the IPv4 address inside it. */
+static __always_inline void zta_enter_carried(struct zta_ask *ask)
+{
+	ask->addr = ask->carried;
+	ask->answers = 0; /* those were for the outer one */
 }
 
 /**

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * connect, sendmsg, sock_create: what a task asks for, refused with EPERM before a packet exists.
+ *
+ * Theory of operation
+ *
+ * sock_create notes who made a socket (owner). connect and sendmsg judge the destination for the
+ * task that calls (caller) and, when another workload made the socket, for its owner too: the
+ * stricter verdict wins. An allowed call writes address and verdict into the socket's note, where
+ * the packet program finds them; a denied call writes nothing, so what the socket was connected to
+ * before stays judged as before. A socket without a note (an MPTCP subflow connected by a kernel
+ * worker, a kernel socket) gets no cached verdict here: its first packet is judged by its owner.
+ *
+ * A task outside the attach point that uses a socket from inside is judged for the owner alone.
+ */
+#include "emit.h"
+
+#include <linux/in.h>
+#include <linux/socket.h>
+#include <bpf/bpf_endian.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define PROTO_MPTCP	 262 /* IPPROTO_MPTCP; not in every UAPI header */
+#define PROTO_ICMPV6	 58
+#define SOCK_TYPE_STREAM 1
+#define SOCK_TYPE_DGRAM	 2
+#define SOCK_TYPE_RAW	 3
+#define FAMILY_INET	 2
+#define FAMILY_INET6	 10
+
+static __always_inline __u8 plain_protocol(__u32 protocol)
+{
+	if (protocol == PROTO_MPTCP)
+		return IPPROTO_TCP;
+	return protocol == PROTO_ICMPV6 ? IPPROTO_ICMP : protocol;
+}
+
+static __always_inline __u32 who_flags(const struct zta_who *who)
+{
+	return who->flags & ZTA_WORKLOAD_QUARANTINED ? ZTA_ASK_QUARANTINED : 0;
+}
+
+static __noinline int is_local(const struct zta_addr *addr, __u64 netns)
+{
+	struct zta_local_key key = { .netns = netns, .addr = *addr };
+
+	return bpf_map_lookup_elem(&zta_local, &key) != NULL;
+}
+
+/* Row 2 for a UDP answer: this peer sent to this socket within the last two minutes. */
+static __noinline int is_peer(const struct zta_sock *st, __u64 cookie, const struct zta_ask *ask)
+{
+	struct zta_peer_key key = { .cookie = cookie, .addr = ask->addr, .port = ask->port };
+	__u64 now = bpf_ktime_get_ns(), *seen;
+
+	if (!(st->flags & ZTA_SOCK_PEERS))
+		return 0;
+	seen = bpf_map_lookup_elem(&zta_peers, &key);
+	return seen && *seen > st->peers_since && now - *seen < ZTA_UDP_PEER_S * NS_PER_S;
+}
+
+/* Judge for one workload; keep the stricter verdict in c. */
+static __always_inline void judge_for(struct zta_case *c, const struct zta_who *who, __u32 slot,
+				      __u32 flags)
+{
+	struct zta_verdict v;
+
+	c->ask.profile = who->profile;
+	c->ask.flags = flags | who_flags(who);
+	ZTA_READ(zta_decide(&c->ask, &v, slot));
+	if (c->ask.carried.family) {
+		struct zta_addr outer = c->ask.addr;
+		struct zta_verdict inner;
+
+		zta_enter_carried(&c->ask);
+		ZTA_READ(zta_decide(&c->ask, &inner, slot));
+		zta_finish_carried(&v, &inner);
+		c->ask.addr = outer;
+	}
+	if (v.verdict == ZTA_VERDICT_DENY && v.reason != ZTA_REASON_QUARANTINED &&
+	    !(who->flags & ZTA_WORKLOAD_SELFTEST)) {
+		if (zta_paused(who)) {
+			zta_soften(&v);
+		} else if (zta_orphaned()) {
+			zta_soften(&v);
+			zta_tell_orphan();
+		}
+	}
+	if (!c->who.key || zta_stricter(&v, &c->verdict)) {
+		c->verdict = v;
+		c->who = *who;
+	}
+}
+
+static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 word,
+				     __u64 caller_key, int connect)
+{
+	st->called = c->ask.addr;
+	st->called_port = c->ask.port;
+	st->wire = c->ask.addr;
+	st->wire_port = c->ask.port;
+	st->caller_key = caller_key;
+	st->word = word;
+	st->flags |= ZTA_SOCK_CALLED;
+	st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_CACHED);
+	if (c->verdict.reason != ZTA_REASON_INBOUND && !(c->verdict.flags & ZTA_VERDICT_WEAKENED))
+		st->flags |= ZTA_SOCK_CACHED;
+	if (connect) {
+		st->adopted_generation = 0;
+		st->peers_since = bpf_ktime_get_ns();
+		st->peer_time = 0;
+	}
+	st->pid = bpf_get_current_pid_tgid() >> 32;
+	st->uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(st->comm, sizeof(st->comm));
+}
+
+/* libc asks for a route by connecting a datagram socket to port 0, 9 or 65535 (RFC 6724). */
+static __always_inline int is_probe_port(__u16 port)
+{
+	return port == 0 || port == 9 || port == 65535;
+}
+
+static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c, int connect)
+{
+	__u64 word = zta_ctl(ZTA_CTL_WORD), netns = bpf_get_netns_cookie(ctx);
+	struct bpf_sock *sk = ctx->sk;
+	struct zta_sock *st = sk ? bpf_sk_storage_get(&zta_sockets, sk, 0, 0) : NULL;
+	struct zta_who who = {};
+	__u32 flags, slot = word & 1;
+	__u64 caller_key = 0;
+
+	c->cookie = bpf_get_socket_cookie(ctx);
+	c->ask.port = bpf_ntohs(ctx->user_port);
+	c->ask.proto = plain_protocol(ctx->protocol);
+	if (c->ask.proto == IPPROTO_ICMP)
+		c->ask.port = 0;
+	zta_normalise(&c->ask.addr, &c->ask.carried);
+	flags = is_local(&c->ask.addr, netns) ? ZTA_ASK_LOCAL : 0;
+	if (ctx->type == SOCK_TYPE_RAW)
+		flags |= ZTA_ASK_RAW;
+	if (st && (st->flags & ZTA_SOCK_ADOPTED))
+		flags |= ZTA_ASK_ADOPTED;
+	if (!connect && st && is_peer(st, c->cookie, &c->ask))
+		flags |= ZTA_ASK_INBOUND;
+
+	if (zta_who_task(&who, slot)) {
+		caller_key = who.key;
+		if (who.flags & ZTA_WORKLOAD_SELFTEST)
+			c->flags |= ZTA_EVENT_SELFTEST;
+		judge_for(c, &who, slot, flags);
+	}
+	if (st && st->owner_key && st->owner_key != caller_key &&
+	    zta_who_key(&who, st->owner_key, slot))
+		judge_for(c, &who, slot, flags);
+	if (!c->who.key) /* neither side is ours to judge here: the packet program does */
+		return 1;
+	if (!(c->flags & ZTA_EVENT_SELFTEST))
+		zta_count(c);
+	if (c->verdict.verdict == ZTA_VERDICT_DENY || c->verdict.verdict == ZTA_VERDICT_AUDIT) {
+		if (connect && ctx->type == SOCK_TYPE_DGRAM)
+			c->flags |= ZTA_EVENT_PROBE;
+		ZTA_READ(zta_tell(c, st, 1));
+	} else {
+		zta_tell_allowed(c, st);
+	}
+	if (c->verdict.verdict == ZTA_VERDICT_DENY)
+		return 0;
+	if (st && !(connect && ctx->type == SOCK_TYPE_DGRAM && is_probe_port(c->ask.port)))
+		remember(st, c, word, caller_key, connect);
+	return 1;
+}
+
+static __always_inline int on_call4(struct bpf_sock_addr *ctx, __u8 hook, int connect)
+{
+	struct zta_case c = {};
+
+	c.hook = hook;
+	c.ask.addr.w[0] = ctx->user_ip4;
+	c.ask.addr.family = ZTA_V4;
+	return on_call(ctx, &c, connect);
+}
+
+static __always_inline int on_call6(struct bpf_sock_addr *ctx, __u8 hook, int connect)
+{
+	struct zta_case c = {};
+
+	c.hook = hook;
+	c.ask.addr.w[0] = ctx->user_ip6[0];
+	c.ask.addr.w[1] = ctx->user_ip6[1];
+	c.ask.addr.w[2] = ctx->user_ip6[2];
+	c.ask.addr.w[3] = ctx->user_ip6[3];
+	c.ask.addr.family = ZTA_V6;
+	return on_call(ctx, &c, connect);
+}
+
+SEC("cgroup/connect4")
+int zta_connect4(struct bpf_sock_addr *ctx)
+{
+	return on_call4(ctx, ZTA_HOOK_CONNECT4, 1);
+}
+
+SEC("cgroup/connect6")
+int zta_connect6(struct bpf_sock_addr *ctx)
+{
+	return on_call6(ctx, ZTA_HOOK_CONNECT6, 1);
+}
+
+SEC("cgroup/sendmsg4")
+int zta_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return on_call4(ctx, ZTA_HOOK_SENDMSG4, 0);
+}
+
+SEC("cgroup/sendmsg6")
+int zta_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return on_call6(ctx, ZTA_HOOK_SENDMSG6, 0);
+}
+
+/* Row 4: what a closed profile may not even make. */
+static __always_inline int is_plain_socket(__u32 type, __u32 protocol)
+{
+	__u8 p = plain_protocol(protocol);
+
+	return type != SOCK_TYPE_RAW && (p == IPPROTO_TCP || p == IPPROTO_UDP || p == IPPROTO_ICMP);
+}
+
+/* @return 1 = the socket may be made */
+static __always_inline int judge_socket(struct bpf_sock *ctx, const struct zta_who *who,
+					__u8 reason, __u32 slot)
+{
+	struct zta_tables t = { .slot = slot };
+	const struct zta_profile *p = zta_get_profile(&t, who->profile);
+	const struct zta_policy *doc = zta_get_policy(&t);
+	struct zta_case c = { .hook = ZTA_HOOK_SOCK_CREATE, .who = *who };
+
+	if (!zta_who_closed(p) || !doc)
+		return 1;
+	c.ask.proto = plain_protocol(ctx->protocol);
+	c.socktype = ctx->type;
+	c.verdict.rule = ZTA_RULE_NONE;
+	zta_set(&c.verdict, ZTA_VERDICT_DENY, reason, 4);
+	if (p)
+		zta_weaken(doc, p, &c.ask, 0, &c.verdict);
+	if (c.verdict.verdict == ZTA_VERDICT_DENY && (zta_paused(who) || zta_orphaned()))
+		zta_soften(&c.verdict);
+	zta_count(&c);
+	ZTA_READ(zta_tell(&c, NULL, 1));
+	return c.verdict.verdict != ZTA_VERDICT_DENY;
+}
+
+SEC("cgroup/sock_create")
+int zta_create(struct bpf_sock *ctx)
+{
+	__u64 word = zta_ctl(ZTA_CTL_WORD);
+	__u32 slot = word & 1;
+	struct zta_tables t = { .slot = slot };
+	struct zta_who who = {};
+	struct zta_sock *st;
+
+	if (ctx->family != FAMILY_INET && ctx->family != FAMILY_INET6)
+		return 1;
+	if (!zta_who_task(&who, slot))
+		return 1;
+	if (!is_plain_socket(ctx->type, ctx->protocol) &&
+	    !judge_socket(ctx, &who, ZTA_REASON_PROTOCOL, slot))
+		return 0;
+	st = bpf_sk_storage_get(&zta_sockets, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st) { /* closed for closed profiles: without a note the caches would lie */
+		zta_stat(ZTA_STAT_NO_STORAGE, 1);
+		return judge_socket(ctx, &who, ZTA_REASON_NO_STORAGE, slot);
+	}
+	st->netns = bpf_get_netns_cookie(ctx);
+	st->owner = bpf_get_current_cgroup_id();
+	st->owner_key = who.key;
+	st->flags = ZTA_SOCK_BORN;
+	st->peers_word = word;
+	if (zta_who_closed(zta_get_profile(&t, who.profile)))
+		st->flags |= ZTA_SOCK_PEERS;
+	st->pid = bpf_get_current_pid_tgid() >> 32;
+	st->uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(st->comm, sizeof(st->comm));
+	return 1;
+}

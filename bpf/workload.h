@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which workload a task or a socket belongs to: the nearest ancestor cgroup in zta_workloads.
+ * Only levels between the attach point and the deepest entry are asked.
+ */
+#pragma once
+
+#include "maps.h"
+
+struct zta_who {
+	__u64 key; /* cgroup id of the entry; 0 = outside the attach point */
+	__u64 pause_until;
+	__u32 profile;
+	__u32 flags; /* ZTA_WORKLOAD_* */
+};
+
+static __always_inline int zta_who_key(struct zta_who *who, __u64 key, __u32 slot)
+{
+	struct zta_workload *w = key ? bpf_map_lookup_elem(&zta_workloads, &key) : NULL;
+
+	if (!w)
+		return 0;
+	who->key = key;
+	who->pause_until = w->pause_until;
+	who->profile = w->profile[slot & 1];
+	who->flags = w->flags;
+	return 1;
+}
+
+/* The task that runs now. Not in cgroup_skb programs. */
+static __noinline int zta_who_task(struct zta_who *who, __u32 slot)
+{
+	int min = zta_ctl(ZTA_CTL_LEVEL_MIN), max = zta_ctl(ZTA_CTL_LEVEL_MAX);
+
+	who->key = 0;
+	for (int i = 0; i < ZTA_CGROUP_LEVELS; i++) {
+		int level = max - i;
+
+		if (level < min || level < 0)
+			break;
+		if (zta_who_key(who, bpf_get_current_ancestor_cgroup_id(level), slot))
+			return 1;
+	}
+	return 0;
+}
+
+/* The maker of the socket of this packet. */
+static __noinline int zta_who_skb(struct __sk_buff *skb, struct zta_who *who, __u32 slot)
+{
+	int min = zta_ctl(ZTA_CTL_LEVEL_MIN), max = zta_ctl(ZTA_CTL_LEVEL_MAX);
+
+	who->key = 0;
+	for (int i = 0; i < ZTA_CGROUP_LEVELS; i++) {
+		int level = max - i;
+
+		if (level < min || level < 0)
+			break;
+		if (zta_who_key(who, bpf_skb_ancestor_cgroup_id(skb, level), slot))
+			return 1;
+	}
+	return 0;
+}
+
+/* Is this workload's closed to what policy does not list? No profile: closed. */
+static __always_inline int zta_who_closed(const struct zta_profile *p)
+{
+	return !p || !(p->flags & ZTA_PROFILE_EGRESS_ALLOW);
+}
+
+/*
+ * Paused, or the daemon gone for longer than policy bears (CLOCK_MONOTONIC, so that a suspended
+ * machine does not weaken itself). Asked only after a denial.
+ */
+static __always_inline int zta_orphaned(void)
+{
+	__u64 after = zta_ctl(ZTA_CTL_ORPHAN_NS), beat = zta_ctl(ZTA_CTL_HEARTBEAT);
+	__u64 now = bpf_ktime_get_ns();
+
+	return after && now > beat && now - beat > after;
+}
+
+static __always_inline int zta_paused(const struct zta_who *who)
+{
+	__u64 all = zta_ctl(ZTA_CTL_PAUSE_UNTIL);
+	__u64 until = all > who->pause_until ? all : who->pause_until;
+
+	return until && bpf_ktime_get_boot_ns() < until;
+}
