@@ -163,31 +163,36 @@ struct zta_ruling {
 	__u8 prefixlen;
 	__u8 action;
 	__u8 audit;
-	__u8 ai_allow;
+	__u8 ai_allow;	/* row 13 is lifted */
+	__u8 own_name;	/* for this profile the address also serves an ordinary name */
 	__u8 rebinding; /* a named rule would have opened a private address without `within` */
-	__u8 pad[3];
+	__u8 pad[2];
 };
 
-static __always_inline void zta_rule_named(const struct zta_tables *t, const struct zta_ask *ask,
-					   const struct zta_rule *r, __u32 global_flags,
-					   struct zta_ruling *out)
+#define ZTA_RULING_NAMED (1U << 31) /* beside ZTA_PREFIX_* */
+
+/* The entry of @list that decides: a named one only replaces what it is stricter or longer than. */
+static __always_inline void zta_ask_list(const struct zta_tables *t, const struct zta_ask *ask,
+					 struct zta_list list, __u32 named_global_flags,
+					 struct zta_ruling *out)
 {
-	if (r->action == ZTA_RULE_AI_ALLOW) {
-		out->ai_allow = 1;
+	__u32 hit = zta_match(t, list, ask->port, zta_proto_bit(ask->proto));
+	const struct zta_rule *r = hit ? zta_get_rule(t, hit - 1) : 0;
+	__u8 host = ask->addr.family == ZTA_V4 ? 32 : 128;
+	__u32 named = named_global_flags & ZTA_RULING_NAMED;
+
+	if (!r)
 		return;
-	}
-	if (r->within) {
-		if (!zta_get_prefix(t, ZTA_SCOPE_WITHIN + r->within, &ask->addr))
-			return;
-	} else if (r->action == ZTA_RULE_ALLOW && (global_flags & ZTA_PREFIX_PRIVATE)) {
+	if (named && r->action == ZTA_RULE_ALLOW && !(r->flags & ZTA_RULE_WITHIN) &&
+	    (named_global_flags & ZTA_PREFIX_PRIVATE)) {
 		out->rebinding = 1;
 		return;
 	}
-	if (out->rule != ZTA_RULE_NONE && out->prefixlen == r->prefixlen &&
+	if (named && out->rule != ZTA_RULE_NONE && out->prefixlen == host && /* deny wins */
 	    (out->action == ZTA_RULE_DENY || r->action == ZTA_RULE_ALLOW))
 		return;
 	out->rule = r->id;
-	out->prefixlen = r->prefixlen;
+	out->prefixlen = named ? host : r->prefixlen;
 	out->action = r->action;
 	out->audit = !!(r->flags & ZTA_RULE_AUDIT);
 }
@@ -195,35 +200,35 @@ static __always_inline void zta_rule_named(const struct zta_tables *t, const str
 static __always_inline void zta_ask_rules(const struct zta_tables *t, const struct zta_ask *ask,
 					  __u32 global_flags, struct zta_ruling *out)
 {
-	__u32 bit = zta_proto_bit(ask->proto);
 	const struct zta_prefix *p = zta_get_prefix(t, ask->profile, &ask->addr);
 
-	if (p && p->rules.count) {
-		__u32 hit = zta_match(t, p->rules, ask->port, bit);
-		const struct zta_rule *r = hit ? zta_get_rule(t, hit - 1) : 0;
-
-		if (r) {
-			out->rule = r->id;
-			out->prefixlen = r->prefixlen;
-			out->action = r->action;
-			out->audit = !!(r->flags & ZTA_RULE_AUDIT);
-		}
-	}
+	if (p && p->rules.count)
+		zta_ask_list(t, ask, p->rules, 0, out);
 	for (int i = 0; ask->answers && i < ZTA_ANSWER_GROUPS; i++) {
 		const struct zta_list *l;
-		const struct zta_rule *r;
-		__u32 hit;
 
 		if (!ask->answers->groups[i])
 			break;
 		l = zta_get_named(t, ask->profile, ask->answers->groups[i]);
 		if (!l)
 			continue;
-		hit = zta_match(t, *l, ask->port, bit);
-		r = hit ? zta_get_rule(t, hit - 1) : 0;
-		if (r)
-			zta_rule_named(t, ask, r, global_flags, out);
+		if (l->flags & ZTA_LIST_AI_ALLOW)
+			out->ai_allow = 1;
+		if (l->flags & ZTA_LIST_OWN_NAME)
+			out->own_name = 1;
+		if (l->flags & ZTA_LIST_WITHIN) {
+			p = zta_get_prefix(t, ZTA_SCOPE_WITHIN + l->first, &ask->addr);
+			l = p ? &p->rules : 0;
+		}
+		if (l && l->count)
+			zta_ask_list(t, ask, *l, global_flags | ZTA_RULING_NAMED, out);
 	}
+}
+
+/* no-ai: UDP 443 to anything but rows 2, 3 and private link is row 4. */
+static __always_inline __u32 zta_is_quic(const struct zta_ask *ask, const struct zta_profile *p)
+{
+	return (p->flags & ZTA_PROFILE_NO_QUIC) && ask->proto == 17 && ask->port == 443;
 }
 
 /* Rows 1 to 8. Returns 1 when one of them decided. */
@@ -236,6 +241,7 @@ static __always_inline int zta_rows_1_to_8(const struct zta_ask *ask, const stru
 	__u32 imds = a->family == ZTA_V4 && a->w[0] == zta_be32(0xa9fea9fe);
 	__u32 wire = a->family == ZTA_V4 && a->w[0] == zta_be32(0xa83f8110);
 	__u32 l4 = ask->proto == 6 || ask->proto == 17;
+	__u32 quic = zta_is_quic(ask, p);
 
 	if ((ask->flags & ZTA_ASK_QUARANTINED) && !zta_is_loopback(a)) {
 		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUARANTINED, 1);
@@ -259,7 +265,9 @@ static __always_inline int zta_rows_1_to_8(const struct zta_ask *ask, const stru
 		return 1;
 	}
 	if (imds) {
-		if (p->flags & ZTA_PROFILE_IMDS_ALLOW)
+		if (quic)
+			zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUIC, 4);
+		else if (p->flags & ZTA_PROFILE_IMDS_ALLOW)
 			zta_set(v, ZTA_VERDICT_ALLOW, ZTA_REASON_IMDS_ALLOW, 5);
 		else if ((p->flags & ZTA_PROFILE_IMDS_BROKER) && (ask->flags & ZTA_ASK_BROKER) &&
 			 ask->proto == 6 && ask->port == 80)
@@ -270,7 +278,10 @@ static __always_inline int zta_rows_1_to_8(const struct zta_ask *ask, const stru
 	}
 	if (wire && !(p->flags & ZTA_PROFILE_PLATFORM) &&
 	    !(l4 && ask->port == ZTA_PORT_DNS && (global_flags & ZTA_PREFIX_RESOLVER))) {
-		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_WIRESERVER, 6);
+		if (quic)
+			zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUIC, 4);
+		else
+			zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_WIRESERVER, 6);
 		return 1;
 	}
 	if (!l4)
@@ -338,7 +349,7 @@ static __always_inline int zta_row_13(const struct zta_ask *ask, const struct zt
 	__u32 flags = ask->answers ? ask->answers->flags : 0;
 	__u64 outside = all & p->enforced;
 	__u32 ai = flags & ZTA_ANSWER_AI_PUBLIC;
-	__u32 other = (flags & ZTA_ANSWER_OTHER) || (all & ~p->enforced);
+	__u32 other = (flags & ZTA_ANSWER_OTHER) || (all & ~p->enforced) || rule->own_name;
 
 	if (rule->ai_allow)
 		return 0;
@@ -419,10 +430,9 @@ static __always_inline void zta_judge(const struct zta_tables *t, const struct z
 	if (zta_rows_1_to_8(ask, p, gf, &rule, v))
 		goto out;
 	if (zta_rows_9_to_12(t, ask, p, g, v) &&
-	    (v->verdict == ZTA_VERDICT_ALLOW ||
-	     !((p->flags & ZTA_PROFILE_NO_QUIC) && ask->proto == 17 && ask->port == 443)))
+	    (v->verdict == ZTA_VERDICT_ALLOW || !zta_is_quic(ask, p)))
 		goto out;
-	if ((p->flags & ZTA_PROFILE_NO_QUIC) && ask->proto == 17 && ask->port == 443) {
+	if (zta_is_quic(ask, p)) {
 		v->services = 0;
 		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUIC, 4);
 		goto out;
@@ -455,9 +465,8 @@ static __always_inline void zta_finish_carried(struct zta_verdict *v,
 {
 	if (inner->verdict == ZTA_VERDICT_ALLOW)
 		return;
-	if (inner->verdict == ZTA_VERDICT_AUDIT &&
-	    (v->verdict == ZTA_VERDICT_DENY || v->verdict == ZTA_VERDICT_AUDIT))
-		return;
+	if (inner->verdict == ZTA_VERDICT_AUDIT && v->verdict == ZTA_VERDICT_DENY)
+		return; /* the stricter; of two audits the inner one, as of two denials */
 	*v = *inner;
 	if (v->verdict == ZTA_VERDICT_REDIRECT) {
 		v->verdict = ZTA_VERDICT_DENY;

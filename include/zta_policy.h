@@ -65,7 +65,8 @@ _Static_assert(sizeof(struct zta_profile) == 32, "layout");
  * --- table "prefixes": LPM trie of everything that is said by address
  *
  * scope: ZTA_SCOPE_GLOBAL for what holds for everyone (fences, ai_public, private ranges,
- * resolvers), a profile's id for its rules, ZTA_SCOPE_WITHIN + n for the set behind `within`.
+ * resolvers), a profile's id for its rules, ZTA_SCOPE_WITHIN + n for named rules that depend on the
+ * address as well (`within`).
  * A node carries what itself and all shorter prefixes of its scope say, merged: one look-up.
  * An IPv4 prefix never matches an IPv6 address or the reverse (the family is in the scope word).
  *
@@ -90,8 +91,18 @@ _Static_assert(sizeof(struct zta_prefix_key) == 24, "layout");
 /* A run of zta_rule in the table "rules", best match first. */
 struct zta_list {
 	__u32 first;
-	__u32 count; /* 0 = none, at most ZTA_LIST_MAX */
+	__u16 count; /* 0 = none, at most ZTA_LIST_MAX */
+	__u16 flags; /* ZTA_LIST_*; in the table "named" only */
 };
+/*
+ * AI_ALLOW: an ai_public_allow entry of the profile covers the name, row 13 is lifted.
+ * OWN_NAME: a rule of the profile is more specific about the name than ai_public and services are;
+ *	for row 13 it is an ordinary name.
+ * WITHIN: first = n, the list is that of the node in scope ZTA_SCOPE_WITHIN + n; count is 0.
+ */
+#define ZTA_LIST_AI_ALLOW (1U << 0)
+#define ZTA_LIST_OWN_NAME (1U << 1)
+#define ZTA_LIST_WITHIN	  (1U << 2)
 
 struct zta_prefix {
 	__u64 fence;	 /* services whose private_link holds the address */
@@ -111,26 +122,26 @@ _Static_assert(sizeof(struct zta_prefix) == 32, "layout");
 #define ZTA_PROTO_OTHER (1U << 3)
 #define ZTA_PROTO_ANY	0xfU
 
-#define ZTA_RULE_ALLOW	  0
-#define ZTA_RULE_DENY	  1
-#define ZTA_RULE_AI_ALLOW 2 /* an ai_public_allow entry: lifts row 13 only */
+#define ZTA_RULE_ALLOW 0
+#define ZTA_RULE_DENY  1
 
-#define ZTA_RULE_AUDIT (1U << 0)
-#define ZTA_RULE_PORTS (1U << 1) /* port_lo..port_hi count; else any port and icmp too */
+#define ZTA_RULE_AUDIT	(1U << 0)
+#define ZTA_RULE_PORTS	(1U << 1) /* port_lo..port_hi count; else any port and icmp too */
+#define ZTA_RULE_WITHIN (1U << 2) /* a named rule that has `within`: may open private addresses */
 
 /*
  * One entry for each (rule, port range). A list is sorted by prefix length, longest first, and at
- * equal length denials first, so the first entry that has port and protocol decides.
+ * equal length denials first, so the first entry that has port and protocol decides. Named rules:
+ * by pattern, most specific first, then denials first.
  */
 struct zta_rule {
 	__u16 port_lo; /* host byte order, inclusive */
 	__u16 port_hi;
 	__u8 protos;	/* ZTA_PROTO_* */
 	__u8 action;	/* ZTA_RULE_ALLOW.. */
-	__u8 prefixlen; /* of the address, 0..128; host length for named rules */
+	__u8 prefixlen; /* of the address, 0..128; 0 for named rules, which count as a host */
 	__u8 flags;	/* ZTA_RULE_AUDIT.. */
-	__u16 within;	/* n of ZTA_SCOPE_WITHIN + n; 0 = none */
-	__u16 pad;
+	__u32 pad;
 	__u32 id; /* index of the rule in struct policy, for events */
 };
 _Static_assert(sizeof(struct zta_rule) == 16, "layout");
