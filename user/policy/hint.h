@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What to do about a denial, in plain words. */
+#pragma once
+
+#include <stdint.h>
+
+#include "policy/policy.h"
+
+struct hint_in {
+	uint8_t reason; /* enum zta_reason */
+	const struct policy *policy;
+	int service;	     /* index in policy.services, -1 = none */
+	const char *profile; /* name, NULL = unknown */
+	const char *name;    /* name that was asked for, NULL = unknown */
+	uint16_t port;	     /* 0 = none */
+};
+
+/**
+ * hint_text() - The hint for a denial
+ *
+ * Return: new text, or NULL when there is nothing to do (allowed) or no memory.
+ */
+char *hint_text(const struct hint_in *in);
