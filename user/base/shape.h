@@ -14,14 +14,14 @@ struct tree;
 struct tree_node;
 
 enum shape_kind {
-	SHAPE_STRING,  /* not empty unless min is 0 and pattern allows it */
+	SHAPE_STRING,
 	SHAPE_WORD,    /* one of words */
 	SHAPE_INTEGER, /* min..max */
 	SHAPE_BOOL,
-	SHAPE_LIST,   /* of item, at least min, at most max (0 = any) */
-	SHAPE_OBJECT, /* members */
-	SHAPE_MAP,    /* any name (that matches pattern) -> item, at most max; also members */
-	SHAPE_EITHER, /* first of `either` whose JSON type fits */
+	SHAPE_LIST,   /* of item; at least min, at most max (0 = any number) */
+	SHAPE_OBJECT, /* the members, no others */
+	SHAPE_MAP,    /* the members, and any other name -> item; at most max others (0 = any) */
+	SHAPE_EITHER, /* the first of `either` whose JSON type fits */
 };
 
 struct shape;
@@ -31,25 +31,26 @@ struct shape_member {
 	const struct shape *shape;
 	bool required;
 	const char *note; /* description in the schema, NULL = none */
+	const char *def;  /* default in the schema, JSON text; NULL = none */
 };
 
 struct shape {
 	enum shape_kind kind;
-	const char *what;    /* in messages: "a list of prefixes" */
-	const char *pattern; /* of the string or of map names: schema only, readers check it */
-	const char *def;     /* default as JSON text, schema only; NULL = none */
+	const char *what;    /* in messages: "a list of prefixes"; NULL = by kind */
+	const char *pattern; /* of the string, of the map's names. Schema only: readers check it */
+	const char *extra;   /* more of the schema, JSON text: what readers check across members */
 	int64_t min, max;
 	const char *const *words; /* NULL ends it */
 	const struct shape *item;
 	const struct shape *const *either;	   /* NULL ends it */
-	const struct shape_member *const *members; /* tables, NULL ends it */
+	const struct shape_member *const *members; /* tables; NULL ends it */
 };
 
 /**
  * shape_check() - Report what does not fit
  *
- * Wrong types, unknown and missing members, words, ranges and sizes of lists. What is wrong is
- * marked bad in the tree, so that readers leave it alone.
+ * Wrong types, unknown and missing members, words, ranges, lengths of lists (at the first entry
+ * that is too many). What is wrong is marked bad in the tree, so that readers leave it alone.
  */
 void shape_check(struct tree *t, struct tree_node *node, const struct shape *s,
 		 struct diag_list *errors);

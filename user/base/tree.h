@@ -52,7 +52,8 @@ struct tree;
  *		after the end, NUL, invalid UTF-8, duplicate members, too deep nesting
  * @ret:	caller runs tree_free(); untouched on failure
  *
- * Return: 0: the structure is sound, though @errors may have got something; -EINVAL, -ENOMEM.
+ * Return: 0: the structure is sound, though @errors may have got something; -EINVAL, -ENOMEM,
+ * -EFBIG (2 GiB). Errors are not sorted.
  */
 int tree_load(const char *text, size_t len, unsigned max_depth, struct diag_list *errors,
 	      struct tree **ret);
@@ -81,13 +82,18 @@ char *tree_path(struct tree *t, const struct tree_node *node);
 void tree_place(struct tree *t, const struct tree_node *node, bool of_key, unsigned *ret_line,
 		unsigned *ret_column);
 
-/* Adds an item at the value, or at its name; of them, tree_error*() mark the node as bad. */
+/*
+ * Add an item: _error at the value, _error_key at its name; both mark the node as bad. _note is an
+ * error that leaves the rest of the value worth reading (a member is missing), _warn a warning.
+ * Control characters are written as '?'.
+ */
 void tree_error(struct tree *t, struct tree_node *node, struct diag_list *errors, const char *fmt,
 		...) __attribute__((format(printf, 4, 5)));
 void tree_error_key(struct tree *t, struct tree_node *node, struct diag_list *errors,
 		    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-void tree_warn(struct tree *t, const struct tree_node *node, struct diag_list *warnings,
+void tree_note(struct tree *t, const struct tree_node *node, struct diag_list *errors,
 	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+#define tree_warn tree_note
 
 /* Memory ran out while an item was added: the lists are not complete. */
 bool tree_failed(const struct tree *t);
