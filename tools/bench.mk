@@ -8,7 +8,7 @@ BENCH_BIN := $(B)/tests/bench/flow
 
 bench: $(B)/ztad $(B)/ztactl $(BENCH_BIN) $(B)/bench/empty.bpf.o ## Cost against no programs, empty programs, nftables (root)
 	@tools/deps bench
-	@$(PYTHON) tests/bench/bench.py --build $(B)
+	@ZTA_BUILD=$(B) $(PYTHON) tests/bench/bench.py
 
 kernels: all $(BPFTEST_BIN) ## Test on 5.10, 6.1, 6.12 and the newest Debian kernel, in QEMU
 	@tools/deps kernels
