@@ -3,6 +3,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from zt.puppet import Puppet
 from zt.world import World
 
 
-def pytest_configure(config):
+def pytest_configure():
     if os.geteuid() != 0:
         raise pytest.UsageError("these tests make namespaces and cgroups: run them as root")
     # a terminated run cleans up as an interrupted one does
@@ -59,6 +60,7 @@ class Troupe:
     def __init__(self, world, cgroups):
         self.world, self.cgroups = world, cgroups
         self._cast: dict[tuple, Puppet] = {}
+        self._all: list[Puppet] = []
 
     def get(self, name: str, control: bool = False, netns_path: str = "", uid: int = 0) -> Puppet:
         """A puppet in agent/NAME, or (control) in its twin outside the attach point."""
@@ -68,20 +70,22 @@ class Troupe:
         return self._cast[key]
 
     def new(self, name: str, control: bool = False, netns_path: str = "", uid: int = 0) -> Puppet:
-        group = self.cgroups.control(name) if control else self.cgroups.inside(name)
-        puppet = Puppet(group, netns_path or self.world.machine.path, uid or None)
-        self._cast.setdefault(("new", puppet.pid), puppet)
+        """A fresh puppet, for tests that move it or that need sockets nobody touched."""
+        puppet = Puppet(self.group(name, control), netns_path or self.world.machine.path, uid)
+        self._all.append(puppet)
         return puppet
+
+    def group(self, name: str, control: bool = False) -> Path:
+        return self.cgroups.control(name) if control else self.cgroups.inside(name)
 
     def new_netns(self, name: str, control: bool = False) -> Puppet:
         """A puppet that made a network namespace of its own (its kernel sockets are its)."""
-        group = self.cgroups.control(name) if control else self.cgroups.inside(name)
-        puppet = Puppet(group, new_netns=True)
-        self._cast[("new", puppet.pid)] = puppet
+        puppet = Puppet(self.group(name, control), new_netns=True)
+        self._all.append(puppet)
         return puppet
 
     def close(self):
-        for puppet in self._cast.values():
+        for puppet in self._all:
             puppet.close()
 
 

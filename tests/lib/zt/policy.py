@@ -29,7 +29,7 @@ _BASE: dict = {
             "require_resolution": False,
         },
     ],
-    "ai_public": {"cidrs": ["203.0.113.0/24"]},
+    "ai_public": {"cidrs": ["203.0.113.0/24", "2600:a1::/32"]},
     "profiles": [
         {
             "name": "app",

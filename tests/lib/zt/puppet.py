@@ -81,6 +81,7 @@ class Puppet:
         uid: int | None = None,
         new_netns: bool = False,
     ):
+        self._where = (cgroup, netns, uid)
         args = run_in_args(cgroup, netns, uid, new_netns)
         self.proc = subprocess.Popen(  # pylint: disable=consider-using-with
             [*args, PYTHON, "-S", "-E", "-c", _MAIN],
@@ -130,6 +131,22 @@ class Puppet:
     def move(self, cgroup: Path) -> None:
         """Let the puppet move itself."""
         self.ask("write", str(cgroup / "cgroup.procs"), "0")
+
+    def run(self, program: str, *args: object) -> None:
+        """A helper program in the same place; one that prints an errno and exits 1 raises it."""
+        where = run_in_args(*self._where)
+        done = subprocess.run(
+            [*where, str(helper(program)), *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        if done.returncode == 1 and done.stdout.strip().isdigit():
+            number = int(done.stdout)
+            raise OSError(number, os.strerror(number))
+        if done.returncode:
+            raise RuntimeError(f"{program}: exit {done.returncode}: {done.stderr}")
 
     @property
     def netns(self) -> str:

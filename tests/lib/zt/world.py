@@ -23,7 +23,7 @@ DATABASE = "10.40.0.7"  # for egress rules
 RESOLVER = "10.20.9.53"  # the believed one
 PUBLIC, PUBLIC6 = "20.1.2.3", "2600::9"
 PUBLIC_B = "8.8.8.8"
-AI_PUBLIC = "203.0.113.9"
+AI_PUBLIC, AI_PUBLIC6 = "203.0.113.9", "2600:a1::9"
 SILENT = "198.51.100.77"  # routed to pub, but nobody's there: no RST comes back
 IMDS, WIRESERVER = "169.254.169.254", "168.63.129.16"
 # 20.1.2.3 inside IPv6: NAT64, 6to4, IPv4-compatible, Teredo (client address inverted)
@@ -36,7 +36,7 @@ POD, POD6 = "10.44.0.2", "fd00:44::2"
 
 _PE_ADDRESSES = (PE_OTHER, VAULT, PRIVATE, DATABASE, RESOLVER)
 _PUB_ADDRESSES = (PUBLIC, PUBLIC_B, AI_PUBLIC, IMDS, WIRESERVER)
-_PUB_ADDRESSES6 = (PUBLIC6, NAT64, SIXTOFOUR, COMPATIBLE, TEREDO)
+_PUB_ADDRESSES6 = (PUBLIC6, AI_PUBLIC6, NAT64, SIXTOFOUR, COMPATIBLE, TEREDO)
 
 
 class World:
@@ -61,6 +61,7 @@ class World:
             net__ipv4__conf__all__rp_filter=0,
             net__ipv4__conf__default__rp_filter=0,
             net__ipv4__tcp_fastopen=0x607,
+            net__ipv4__ping_group_range="0 2147483647",
         )
         return ns
 
