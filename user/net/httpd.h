@@ -47,6 +47,9 @@ struct httpd_opts {
 	 * replied. Keeps strangers from making us hold bodies.
 	 */
 	bool (*admit)(struct httpd_req *req, void *ctx);
+	/* Optional: replies to what the server itself refuses (400, 408, 413, 431, 501, 503, 505).
+	 */
+	void (*refuse)(struct httpd_req *req, int status, void *ctx);
 	void *ctx;
 	size_t max_body;	   /* 0: no bodies */
 	size_t max_clients;	   /* 0: HTTPD_CLIENTS_MAX */
@@ -58,7 +61,10 @@ struct httpd_opts {
 /* @o is copied, what it points to must live as long as the server. 0 or -ENOMEM. */
 int httpd_new(struct loop *l, const struct httpd_opts *o, struct httpd **ret);
 
-/* Closes listeners and clients, removes the Unix socket. Every httpd_req and stream is gone. */
+/*
+ * Closes listeners and clients, removes the Unix socket. Open streams get closed(); every httpd_req
+ * is gone. Not from a handler.
+ */
 void httpd_free(struct httpd *h);
 
 /**

@@ -30,9 +30,6 @@ void loop_free(struct loop *l);
  */
 int loop_run(struct loop *l);
 
-/* Run what is due now and return; waits up to @max_ms for something to happen (0: not at all). */
-int loop_run_once(struct loop *l, unsigned int max_ms);
-
 /* Ends loop_run() after the callback that is running. A later loop_run() starts afresh. */
 void loop_quit(struct loop *l);
 
