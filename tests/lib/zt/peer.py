@@ -117,7 +117,9 @@ class Servers:
             conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
             self._drop(conn)
         else:
+            conn.settimeout(2)
             conn.sendall(data)
+            conn.setblocking(False)
 
     def udp(self, port: int) -> None:
         """Echo datagrams, answering from the address that was asked."""
