@@ -102,17 +102,6 @@ struct {
  * Repeated denials. Kernel; zta_flush deletes. Full: folded by (workload, reason); when even that
  * entry cannot be made the denial goes into the ring unfolded.
  */
-struct zta_fold {
-	struct bpf_spin_lock lock;
-	__u32 held;	  /* folded since it was told last */
-	__u64 first;	  /* CLOCK_BOOTTIME ns: when the row began */
-	__u64 told;	  /* when it was told last */
-	__u64 held_first; /* time of the first that is held */
-	__u32 gone;	  /* zta_flush deletes it: fold no more */
-	__u32 ready;	  /* event is filled in */
-	struct zta_event event;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ZTA_FOLD_MAX);

@@ -2,9 +2,13 @@
 /* Records of the two rings, and the table that folds repeated denials. */
 #pragma once
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 #include "zta_policy.h"
+
+/* Version of both rings, the fold table and the counters alone: carried over other layouts. */
+#define ZTA_EVENT_LAYOUT 1
 
 enum zta_event_type {
 	ZTA_EVENT_EGRESS = 1, /* a decision about a destination */
@@ -66,3 +70,16 @@ struct zta_fold_key {
 	__u8 pad[5];
 };
 _Static_assert(sizeof(struct zta_fold_key) == 40, "layout");
+
+/* Value of the fold table. Written under the lock, except event, which whoever made it fills. */
+struct zta_fold {
+	struct bpf_spin_lock lock;
+	__u32 held;	  /* folded since it was told last */
+	__u64 first;	  /* CLOCK_BOOTTIME ns: when the row began */
+	__u64 told;	  /* when it was told last */
+	__u64 held_first; /* time of the first that is held */
+	__u32 gone;	  /* zta_flush deletes it: fold no more */
+	__u32 ready;	  /* event is filled in */
+	struct zta_event event;
+};
+_Static_assert(sizeof(struct zta_fold) == 208, "layout");
