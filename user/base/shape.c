@@ -148,6 +148,9 @@ void shape_check(struct tree *t, struct tree_node *node, const struct shape *s,
 
 	switch (s->kind) {
 	case SHAPE_STRING:
+		if (node->n < s->min)
+			tree_error(t, node, errors, "must not be empty");
+		break;
 	case SHAPE_BOOL:
 		break;
 	case SHAPE_WORD:
@@ -261,6 +264,8 @@ static int fill_schema(json_t *o, const struct shape *s)
 		return r;
 	switch (s->kind) {
 	case SHAPE_STRING:
+		if (s->min && set(o, "minLength", json_integer(s->min)) < 0)
+			return -ENOMEM;
 		return s->pattern ? set(o, "pattern", json_string(s->pattern)) : 0;
 	case SHAPE_WORD:
 		return words_schema(o, s);

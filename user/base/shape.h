@@ -14,7 +14,7 @@ struct tree;
 struct tree_node;
 
 enum shape_kind {
-	SHAPE_STRING,
+	SHAPE_STRING,  /* not empty when min is 1 */
 	SHAPE_WORD,    /* one of words */
 	SHAPE_INTEGER, /* min..max */
 	SHAPE_BOOL,

@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/json.h"
 #include "base/tree_internal.h"
+#include "base/utf8.h"
 
 #define FEW_MEMBERS 12 /* up to here comparing each with each is cheaper than sorting */
 
@@ -77,24 +78,6 @@ static void skip_space(struct reader *rd)
 static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
-}
-
-/* Length of the UTF-8 sequence at @s (RFC 3629, table 3-7 of Unicode), 0 = invalid. */
-static size_t utf8_len(const unsigned char *s, size_t len)
-{
-	unsigned char c = s[0], lo = 0x80, hi = 0xbf;
-	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-	if (c < 0xc2 || c > 0xf4 || len < n)
-		return 0;
-	lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : lo;
-	hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : hi;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return n;
 }
 
 static void put_utf8(struct tree *t, uint32_t c)
@@ -186,21 +169,22 @@ static size_t read_escape(struct reader *rd, uint32_t node)
 /* One character of a string that is none of '"', '\\' and line break. */
 static size_t read_char(struct reader *rd, uint32_t node, bool *told)
 {
-	const unsigned char *s = (const unsigned char *)rd->t->text + rd->at;
-	size_t n = *s < 0x80 ? 1 : utf8_len(s, rd->t->len - rd->at);
+	const char *s = rd->t->text + rd->at;
+	unsigned char c = (unsigned char)*s;
+	size_t n = utf8_len(s, rd->t->len - rd->at);
 
-	if (*s >= 0x20 && n) {
+	if (c >= 0x20 && n) {
 		memcpy(rd->t->arena + rd->t->used, s, n);
 		rd->t->used += n;
 		return n;
 	}
-	if (!*told && *s == 0)
+	if (!*told && c == 0)
 		flawed(rd, node, rd->at, "a string must not contain NUL");
-	else if (!*told && *s < 0x20)
-		flawed(rd, node, rd->at, "control character 0x%02x must be written as \\u00%02x",
-		       *s, *s);
+	else if (!*told && c < 0x20)
+		flawed(rd, node, rd->at, "control character 0x%02x must be written as \\u00%02x", c,
+		       c);
 	else if (!*told)
-		flawed(rd, node, rd->at, "invalid UTF-8 (byte 0x%02x)", *s);
+		flawed(rd, node, rd->at, "invalid UTF-8 (byte 0x%02x)", c);
 	*told = true; /* the rest of such a string says nothing new */
 	return 1;
 }

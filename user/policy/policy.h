@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pool.h"
 #include "zta_limits.h"
 #include "zta_policy.h"
 
@@ -79,7 +80,8 @@ struct policy_proxy {
 };
 
 struct policy_rule {
-	char *path; /* place where it is written: "profiles[0].egress.rules[1]" */
+	char *path;	       /* place where it is written: "profiles[0].egress.rules[1]" */
+	unsigned line, column; /* of its destination's value */
 	struct policy_meta meta;
 	enum policy_mode mode;
 	enum policy_action action;
@@ -143,6 +145,7 @@ struct policy_workload {
 };
 
 struct policy {
+	struct pool pool; /* owns all that the pointers below reach */
 	char *name;
 	int64_t revision;
 	struct policy_meta meta;
@@ -167,8 +170,9 @@ struct policy {
 	char sha256[65]; /* of the accepted bytes, hex */
 	char *text;	 /* the accepted bytes */
 	size_t text_len;
-	size_t n_prefixes; /* written ones after @set expansion, for the summary */
-	size_t n_names;
+	size_t n_prefixes; /* different ones, of sets too; n_names: different patterns, of presets
+			    */
+	size_t n_names;	   /* too. For the summary and the limits */
 };
 
 /**
@@ -185,6 +189,14 @@ struct policy {
 int policy_parse(const char *text, size_t len, struct diag_list *errors, struct diag_list *warnings,
 		 struct policy **ret);
 void policy_free(struct policy *p);
+
+/**
+ * policy_needs_kubernetes() - What of a policy means nothing without Kubernetes
+ * @errors:	gets each `to` rule with its place
+ *
+ * Return: how many there are, or -ENOMEM.
+ */
+int policy_needs_kubernetes(const struct policy *p, struct diag_list *errors);
 
 /* The built-in default document; static storage. */
 const char *policy_builtin_text(void);

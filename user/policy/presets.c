@@ -228,13 +228,13 @@ static const struct preset presets[] = {
 	       "privatelink.servicebus.chinacloudapi.cn") },
 	{ "public-ai", PRESET_AI_PUBLIC, true, public_ai, LIST(NULL) },
 	{ "entra", PRESET_RULE, false,
-	  LIST("login.microsoftonline.com",   /* [entra] */
-	       "*.login.microsoftonline.com", /* [entra] regional hosts */
-	       "*.login.microsoft.com",	      /* [field] regional token hosts: westus2.login.... */
-	       "login.microsoft.com",	      /* [entra] */
-	       "login.windows.net",	      /* [entra] its older name */
-	       "sts.windows.net",	      /* [entra] issuer, key discovery */
-	       "login.microsoftonline.us",    /* [entra] US government */
+	  LIST("login.microsoftonline.com",	   /* [entra] */
+	       "*.login.microsoftonline.com",	   /* [entra] regional hosts */
+	       "*.login.microsoft.com",		   /* [field] regional token hosts */
+	       "login.microsoft.com",		   /* [entra] */
+	       "login.windows.net",		   /* [entra] its older name */
+	       "sts.windows.net",		   /* [entra] issuer, key discovery */
+	       "login.microsoftonline.us",	   /* [entra] US government */
 	       "login.partner.microsoftonline.cn", /* [entra] China */
 	       "login.chinacloudapi.cn"),	   /* [entra] China, its older name */
 	  LIST(NULL) },
