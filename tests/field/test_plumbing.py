@@ -272,8 +272,7 @@ def test_permitted_icmp_echo_passes(app):
 
 
 def test_the_believed_resolver_is_reached(app, world):
-    for serve in (world.pe.servers.tcp, world.pe.servers.udp):
-        serve(53)
+    world.port_of(53)
     s = app.udp()
     s.sendto(b"query", (w.RESOLVER, 53))
     assert s.recv(64) == b"query"

@@ -156,6 +156,10 @@ class Puppet:
         """Traffic in the background: long-tcp, connect, udp, udp-connected."""
         return self.ask("flow_start", kind, (address, port), family_of(address))
 
+    def flow_either(self, first: str, second: str, port: int) -> int:
+        """Exactly one of the two may be open at any time."""
+        return self.ask("flow_start", "either", (first, second, port), family_of(first))
+
     def flow_read(self, key: int) -> dict:
         return self.ask("flow_read", key)
 

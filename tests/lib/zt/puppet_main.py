@@ -141,6 +141,10 @@ def do_echo(key, reply=None):
     Echo(_things[key], reply).start()
 
 
+class Mixture(OSError):
+    """Neither the old nor the new policy."""
+
+
 class Flow(threading.Thread):
     """One kind of traffic, over and over, until told to stop; counts what became of it."""
 
@@ -178,6 +182,23 @@ class Flow(threading.Thread):
                 s.connect(self.address)
                 s.send(b"flow")
                 s.recv(64)
+        elif self.kind == "either":
+            self.either()
+
+    def either(self):
+        """Exactly one of two addresses may be open at any time: first, second, first again."""
+        first, second, port = self.address
+        seen = [self.open(a, port) for a in (first, second, first)]
+        if seen[0] == seen[1] == seen[2]:
+            raise Mixture("both open" if seen[0] else "both shut")
+
+    def open(self, address, port):
+        with socket.socket(self.family, socket.SOCK_DGRAM) as s:
+            try:
+                s.connect((address, port))
+            except PermissionError:
+                return False
+            return True
 
     def run(self):
         while self.going:
@@ -186,7 +207,7 @@ class Flow(threading.Thread):
                 self.once()
                 self.good += 1
             except OSError as e:
-                name = type(e).__name__ if e.errno is None else os.strerror(e.errno)
+                name = os.strerror(e.errno) if e.errno else f"{type(e).__name__} {e}"
                 self.errors[name] = self.errors.get(name, 0) + 1
             self.worst = max(self.worst, time.monotonic() - began)
             time.sleep(0.0005)

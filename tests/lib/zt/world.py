@@ -45,6 +45,7 @@ class World:
     def __init__(self) -> None:
         self._close: list = []
         self._ports = itertools.count(20001)
+        self._known: set[int] = set()
         try:
             self._build()
         except BaseException:
@@ -113,6 +114,14 @@ class World:
         port = next(self._ports)
         self.pe.serve(port)
         self.pub.serve(port)
+        return port
+
+    def port_of(self, port: int) -> int:
+        """A well-known port, served by both peers from now on."""
+        if port not in self._known:
+            self._known.add(port)
+            self.pe.serve(port)
+            self.pub.serve(port)
         return port
 
     def settle(self) -> None:
