@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ztactl status: one screen. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "ctl/call.h"
+#include "ctl/print.h"
+#include "ctl/verbs.h"
+
+static void print_head(const struct ctl *c, const json_t *v)
+{
+	const json_t *first = json_array_get(json_object_get(v, "problems"), 0);
+	const char *source = print_string(v, "mode_source");
+	enum print_style s = PRINT_GREEN;
+	_cleanup_buf_ struct buf text = { 0 };
+	int r;
+
+	if (json_is_true(json_object_get(v, "enforcing"))) {
+		r = buf_puts(&text, "enforcing");
+	} else if (json_is_true(json_object_get(v, "healthy"))) {
+		s = PRINT_YELLOW;
+		r = !strcmp(source, "pause") ? buf_puts(&text, "not enforcing: paused")
+					     : buf_printf(&text, "not enforcing: the mode is %s",
+							  print_string(v, "mode"));
+	} else {
+		s = PRINT_RED;
+		r = buf_printf(&text, "unhealthy: %s", print_string(first, "detail"));
+	}
+	if (r == 0)
+		print_field(c->color, "zta", s, "%s", text.data);
+}
+
+static void print_policy(const struct ctl *c, const json_t *v)
+{
+	const json_t *p = json_object_get(v, "policy");
+
+	print_field(c->color, "mode", PRINT_PLAIN, "%s (by %s)", print_string(v, "mode"),
+		    print_string(v, "mode_source"));
+	print_field(c->color, "policy", PRINT_PLAIN, "%s, revision %lld, generation %lld, from %s",
+		    print_string(p, "name"), (long long)print_integer(p, "revision"),
+		    (long long)print_integer(p, "generation"), print_string(p, "source"));
+	print_field(c->color, "sha256", PRINT_PLAIN, "%s", print_string(p, "sha256"));
+}
+
+static void print_hooks(const struct ctl *c, const json_t *hooks)
+{
+	_cleanup_buf_ struct buf missing = { 0 };
+	size_t i, attached = 0, n = json_array_size(hooks);
+	const json_t *hook;
+
+	json_array_foreach (hooks, i, hook) {
+		if (json_is_true(json_object_get(hook, "attached")))
+			attached++;
+		else
+			(void)buf_printf(&missing, " %s", print_string(hook, "name"));
+	}
+	if (attached == n)
+		print_field(c->color, "hooks", PRINT_PLAIN, "%zu of %zu attached", n, n);
+	else
+		print_field(c->color, "hooks", PRINT_RED, "%zu of %zu attached; missing:%s",
+			    attached, n, missing.data ? missing.data : "");
+}
+
+static void print_counts(const struct ctl *c, const json_t *v)
+{
+	json_int_t lost = print_integer(v, "lost");
+	const char *journal = print_string(v, "journal.state");
+
+	print_field(c->color, "workloads", PRINT_PLAIN, "%lld",
+		    (long long)print_integer(v, "workloads"));
+	print_field(c->color, "decisions", PRINT_PLAIN, "%lld allow, %lld deny, %lld audit",
+		    (long long)print_integer(v, "decisions.allow"),
+		    (long long)print_integer(v, "decisions.deny"),
+		    (long long)print_integer(v, "decisions.audit"));
+	print_field(c->color, "events", lost ? PRINT_RED : PRINT_PLAIN,
+		    "%lld in the journal, %lld held, %lld lost",
+		    (long long)print_integer(v, "journal.seq"), (long long)print_integer(v, "held"),
+		    (long long)lost);
+	print_field(c->color, "journal", strcmp(journal, "ok") ? PRINT_RED : PRINT_PLAIN, "%s",
+		    journal);
+}
+
+static void print_daemon(const struct ctl *c, const json_t *v)
+{
+	char up[PRINT_DURATION_LEN];
+
+	print_field(c->color, "metrics", PRINT_PLAIN, "%s", print_string(v, "metrics"));
+	print_field(c->color, "daemon", PRINT_PLAIN, "ztad %s, up %s, kernel %s",
+		    print_string(v, "version"), print_duration(print_integer(v, "uptime_s"), up),
+		    print_string(v, "kernel"));
+}
+
+static void print_problems(const struct ctl *c, const json_t *problems, bool healthy)
+{
+	const json_t *problem;
+	size_t i;
+
+	if (json_array_size(problems))
+		printf("\n%sproblems%s\n", print_on(c->color, PRINT_BOLD),
+		       print_off(c->color, PRINT_BOLD));
+	json_array_foreach (problems, i, problem)
+		print_field(c->color, print_string(problem, "id"),
+			    healthy ? PRINT_YELLOW : PRINT_RED, "%s",
+			    print_string(problem, "detail"));
+}
+
+static enum ctl_exit run(const struct ctl *c, const struct ctl_args *a)
+{
+	enum ctl_exit r;
+	struct call q;
+	bool healthy;
+	json_t *v;
+
+	call_init(&q, "GET", "/v1/status");
+	r = call_json(c, &q, &v);
+	if (r != CTL_OK)
+		return r;
+
+	healthy = json_is_true(json_object_get(v, "healthy"));
+	if (c->json) {
+		ctl_json(v);
+	} else {
+		print_head(c, v);
+		print_policy(c, v);
+		print_hooks(c, json_object_get(v, "hooks"));
+		print_counts(c, v);
+		print_daemon(c, v);
+		print_problems(c, json_object_get(v, "problems"), healthy);
+	}
+	json_decref(v);
+	return healthy ? CTL_OK : CTL_FAILED;
+}
+
+const struct ctl_verb cmd_status = {
+	.name = "status",
+	.summary = "enforcing or not, and why",
+	.help = "One screen: whether enforcement is in force and why not, mode, policy, hooks,\n"
+		"workloads, counts of decisions, events that were lost, problems.\n"
+		"Exit 1 when not healthy.",
+	.run = run,
+};

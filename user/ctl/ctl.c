@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "ctl/print.h"
+
+enum ctl_exit ctl_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("ztactl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CTL_USAGE;
+}
+
+enum ctl_exit ctl_fail(const struct ctl *c, enum ctl_exit status, const char *error,
+		       const char *fmt, ...)
+{
+	_cleanup_free_ char *detail = NULL;
+	json_t *v;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&detail, fmt, ap) < 0)
+		detail = NULL;
+	va_end(ap);
+
+	if (!c->json) {
+		_cleanup_free_ char *clean = print_clean(detail ? detail : error);
+
+		fprintf(stderr, "ztactl: %s\n", clean ? clean : error);
+		return status;
+	}
+	v = json_pack("{s:s, s:s}", "error", error, "detail", detail ? detail : "");
+	if (v)
+		ctl_json(v);
+	else /* the text is no UTF-8, or memory ran out: still one JSON value */
+		puts("{\"error\":\"failed\",\"detail\":\"the reason cannot be shown\"}");
+	json_decref(v);
+	return status;
+}
+
+void ctl_json(const json_t *v)
+{
+	json_dumpf(v, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+void ctl_places(const char *file, const char *kind, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *path = print_string(item, "path");
+		_cleanup_free_ char *message = print_clean(print_string(item, "message"));
+		_cleanup_free_ char *clean_path = print_clean(path);
+
+		fprintf(stderr, "%s:%lld:%lld: %s%s%s%s\n", file,
+			(long long)print_integer(item, "line"),
+			(long long)print_integer(item, "column"), kind,
+			clean_path ? clean_path : "", *path ? ": " : "", message ? message : "");
+	}
+}
