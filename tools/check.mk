@@ -39,6 +39,12 @@ test-e2e: $(B)/ztad $(B)/ztactl ## Black-box suites: e2e, bypass, field, restart
 valgrind: $(B)/ztad $(B)/ztactl ## Start, reload and stop the daemon under valgrind (root)
 	@tools/check-memory $(B)
 
+# --- small programs that tests and the demo run; they link nothing of ours
+$(B)/tests/helpers/%: tests/helpers/%.c | deps-check
+	$(call say,HELPER,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(if $(findstring bpf/bpf.h,$(file <$<)),-lbpf) -o $@
+
 # --- fuzzing: the parsers once more, by clang with coverage
 $(FUZZ_B)/user/%.o: user/%.c | deps-check
 	$(call say,FUZZ-CC,$@)
