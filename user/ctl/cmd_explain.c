@@ -92,7 +92,7 @@ static const struct ctl_option options[] = {
 
 const struct ctl_verb cmd_explain = {
 	.name = "explain",
-	.summary = "verdict for a destination, and why",
+	.summary = "verdict for --addr, --name or a record, and why",
 	.help = "Needs one of --addr, --name, --event and --last. With --policy nothing but the\n"
 		"document and the answers given here count, and default_profile is asked unless\n"
 		"--cgroup or --profile says another. Exit 0 allow or redirect, 1 deny (in mode\n"

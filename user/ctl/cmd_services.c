@@ -10,9 +10,9 @@
 #include "ctl/verbs.h"
 #include "policy/presets.h"
 
-#define SHOWN_MAX 3 /* of a long list, in a table */
+#define LIST_WIDTH 48 /* of a long list, in a table; the first entry is always shown */
 
-/* "a, b, c and 9 more" */
+/* "a, b and 9 more" */
 static void add_list(struct table *t, const json_t *list)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -20,16 +20,18 @@ static void add_list(struct table *t, const json_t *list)
 	const json_t *v;
 
 	json_array_foreach (list, i, v) {
-		if (i == SHOWN_MAX)
+		const char *word = json_is_string(v) ? json_string_value(v) : "";
+
+		if (i && text.len + strlen(word) > LIST_WIDTH)
 			break;
 		if (json_is_integer(v))
 			(void)buf_printf(&text, "%s%lld", i ? ", " : "",
 					 (long long)json_integer_value(v));
 		else
-			(void)buf_printf(&text, "%s%s", i ? ", " : "", json_string_value(v));
+			(void)buf_printf(&text, "%s%s", i ? ", " : "", word);
 	}
-	if (n > SHOWN_MAX)
-		(void)buf_printf(&text, " and %zu more", n - SHOWN_MAX);
+	if (i < n)
+		(void)buf_printf(&text, " and %zu more", n - i);
 	table_add(t, PRINT_PLAIN, text.data ? text.data : "");
 }
 

@@ -45,21 +45,20 @@ static void print_policy(const struct ctl *c, const json_t *v)
 
 static void print_hooks(const struct ctl *c, const json_t *hooks)
 {
-	_cleanup_buf_ struct buf missing = { 0 };
-	size_t i, attached = 0, n = json_array_size(hooks);
+	_cleanup_buf_ struct buf attached = { 0 }, missing = { 0 };
+	size_t i, n = 0;
 	const json_t *hook;
 
 	json_array_foreach (hooks, i, hook) {
-		if (json_is_true(json_object_get(hook, "attached")))
-			attached++;
-		else
-			(void)buf_printf(&missing, " %s", print_string(hook, "name"));
+		bool ok = json_is_true(json_object_get(hook, "attached"));
+
+		(void)buf_printf(ok ? &attached : &missing, " %s", print_string(hook, "name"));
+		n += ok;
 	}
-	if (attached == n)
-		print_field(c->color, "hooks", PRINT_PLAIN, "%zu of %zu attached", n, n);
-	else
-		print_field(c->color, "hooks", PRINT_RED, "%zu of %zu attached; missing:%s",
-			    attached, n, missing.data ? missing.data : "");
+	print_field(c->color, "hooks", PRINT_PLAIN, "%zu of %zu attached:%s", n,
+		    json_array_size(hooks), attached.data ? attached.data : " none");
+	if (missing.data)
+		print_field(c->color, "", PRINT_RED, "missing:%s", missing.data);
 }
 
 static void print_counts(const struct ctl *c, const json_t *v)

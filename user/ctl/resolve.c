@@ -27,6 +27,11 @@ static void add_address(struct resolved *to, const struct sockaddr *sa)
 	strcpy(to->addresses[to->n_addresses++], text);
 }
 
+static unsigned int get16(const unsigned char *at)
+{
+	return at[0] << 8 | at[1];
+}
+
 /* One answer in wire format (RFC 1035 4.1): the targets of its CNAME records, in their order. */
 static void read_chain(const unsigned char *msg, int len, struct resolved *to)
 {
@@ -36,8 +41,8 @@ static void read_chain(const unsigned char *msg, int len, struct resolved *to)
 
 	if (len < NS_HFIXEDSZ)
 		return;
-	questions = ns_get16(msg + 4);
-	answers = ns_get16(msg + 6);
+	questions = get16(msg + 4);
+	answers = get16(msg + 6);
 	while (questions--) {
 		int n = dn_skipname(at, end);
 
@@ -51,8 +56,8 @@ static void read_chain(const unsigned char *msg, int len, struct resolved *to)
 
 		if (n < 0 || end - at < n + NS_RRFIXEDSZ)
 			return;
-		type = ns_get16(at + n);
-		size = ns_get16(at + n + NS_RRFIXEDSZ - NS_INT16SZ);
+		type = get16(at + n);
+		size = get16(at + n + NS_RRFIXEDSZ - NS_INT16SZ);
 		at += n + NS_RRFIXEDSZ;
 		if (end - at < size)
 			return;
