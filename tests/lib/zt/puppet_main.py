@@ -242,6 +242,15 @@ def do_flow_stop(key):
     return {"good": f.good, "errors": dict(f.errors), "worst_s": f.worst}
 
 
+def do_flood(address, count):
+    """connect() to that many ports of one address; how many were refused."""
+    refused = 0
+    for port in range(1, count + 1):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            refused += s.connect_ex((address, port)) == 1
+    return refused
+
+
 def do_ping():
     return os.getpid()
 

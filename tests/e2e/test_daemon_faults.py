@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input and broken surroundings: a clear error, enforcement goes on, nothing is lost."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from zt import policy
+from zt import world as w
+from zt.daemon import ZTAD, Daemon
+from zt.puppet import run_in_args
+from zt.sh import sh, wait_for
+
+
+@pytest.fixture
+def daemon(world, cgroups):
+    d = Daemon(world.machine, cgroups)
+    d.write_policy(policy.suite())
+    yield d
+    d.close()
+
+
+def refused(troupe, world) -> None:
+    with pytest.raises(PermissionError):
+        troupe.get("app").tcp().connect((w.PUBLIC, world.port()))
+
+
+def run(*args: object, prefix: tuple = ()) -> subprocess.CompletedProcess:
+    words = [*prefix, str(ZTAD), *map(str, args)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+
+
+def ends_with_1(d: Daemon, *words: str) -> str:
+    """The daemon ends by itself with 1; its last line says why."""
+    assert d.finish() == 1, d.log_tail()
+    said = d.log_tail(3).lower()
+    for word in words:
+        assert word.lower() in said, f"{word!r} not in {said!r}"
+    return said
+
+
+# --- a second one, bad places
+
+
+def test_second_daemon_names_the_first(daemon, world, cgroups, troupe):
+    daemon.start()
+    began = time.monotonic()
+    where = run_in_args(cgroups.daemon, world.machine.path)
+    second = run(*daemon.options(), prefix=tuple(where))
+    assert second.returncode == 1 and time.monotonic() - began < 2
+    assert str(daemon.proc.pid) in second.stderr
+    assert daemon.get("status")["healthy"]
+    refused(troupe, world)
+
+
+def test_second_daemon_on_the_same_pins(daemon, world, cgroups, troupe):
+    daemon.start()
+    second = Daemon(world.machine, cgroups)
+    try:
+        second.write_policy(policy.suite())
+        second.bpffs = daemon.bpffs
+        second.spawn()
+        ends_with_1(second)
+    finally:
+        second.bpffs = second.dir / "bpf" / "zta"
+        second.close()
+    assert daemon.get("status")["healthy"]
+    refused(troupe, world)
+
+
+def test_attach_point_that_is_no_cgroup(daemon):
+    daemon.spawn(f"--cgroup={daemon.dir}")
+    ends_with_1(daemon, "cgroup")
+
+
+def test_attach_point_that_is_not_there(daemon):
+    daemon.spawn(f"--cgroup={daemon.cgroups.base}/nowhere")
+    ends_with_1(daemon, "nowhere")
+
+
+def test_bpffs_is_mounted_when_it_is_not(world, cgroups, troupe):
+    d = Daemon(world.machine, cgroups, bpffs=False)
+    d.bpffs = d.dir / "fresh"
+    try:
+        d.write_policy(policy.suite())
+        d.start()
+        refused(troupe, world)
+        d.stop()
+        refused(troupe, world)
+        d.start()
+    finally:
+        d.close()
+        subprocess.run(["umount", str(d.bpffs)], capture_output=True, check=False)
+        shutil.rmtree(d.dir, ignore_errors=True)
+
+
+def test_bpffs_that_cannot_be(daemon):
+    (daemon.dir / "file").write_text("x")
+    daemon.bpffs = daemon.dir / "file"
+    daemon.spawn()
+    ends_with_1(daemon, "file")
+
+
+@pytest.mark.parametrize("capability", ["sys_admin", "net_admin", "bpf", "perfmon"])
+def test_missing_capability(daemon, troupe, world, capability):
+    """Started without: it says which; what an earlier daemon pinned is not touched."""
+    daemon.start()
+    daemon.stop()
+    drop = {"bpf": "-bpf,-sys_admin", "perfmon": "-perfmon,-sys_admin"}.get(
+        capability, f"-{capability}"
+    )
+    daemon.spawn(prefix=("setpriv", "--bounding-set", drop, "--inh-caps", drop))
+    ends_with_1(daemon, f"cap_{capability}")
+    refused(troupe, world)
+
+
+def test_taken_metrics_port(daemon, world):
+    taken = world.machine.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        daemon.spawn(f"--metrics=127.0.0.1:{taken.getsockname()[1]}")
+        ends_with_1(daemon, "metrics")
+
+
+def test_foreign_things_among_the_pins(daemon, world, troupe):
+    daemon.bpffs.mkdir()
+    (daemon.bpffs / "foreign").mkdir()
+    daemon.start()
+    refused(troupe, world)
+
+
+def test_lost_hook_is_noticed_and_said(daemon, world, troupe):
+    """Somebody unpins a link and detaches it: not ready, then repaired or said."""
+    daemon.start()
+    links = [p for p in daemon.bpffs.rglob("*connect4*") if "link" in str(p)]
+    assert len(links) == 1, list(daemon.bpffs.rglob("*"))
+    hook = next(h for h in daemon.get("status")["hooks"] if h["name"] == "connect4")
+    sh("bpftool", "link", "detach", "id", hook["link_id"])
+
+    def noticed() -> bool:
+        status = daemon.get("status")
+        now = next(h for h in status["hooks"] if h["name"] == "connect4")
+        return now["attached"] and now["link_id"] != hook["link_id"] or not status["healthy"]
+
+    wait_for("the loss to be noticed", noticed, 65)
+
+
+# --- clients
+
+
+def client(d: Daemon) -> socket.socket:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(15)
+    s.connect(str(d.socket))
+    return s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\0" * 4096,
+        b"GET\r\n\r\n",
+        b"GET /v1/status HTTP/9.9\r\n\r\n",
+        b"POST /v1/policy HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST /v1/policy HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
+        b"POST /v1/policy HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /v1/status HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
+        os.urandom(2048),
+    ],
+    ids=lambda t: repr(t[:24]),
+)
+def test_garbage_on_the_control_socket(ztad, text):
+    with client(ztad) as s:
+        try:
+            s.sendall(text)
+            s.shutdown(socket.SHUT_WR)
+            answer = s.recv(4096)
+        except (BrokenPipeError, ConnectionResetError):
+            answer = b""
+    assert not answer or b" 4" in answer[:14] or b" 5" in answer[:14], answer[:80]
+    assert ztad.get("status")["healthy"]
+
+
+def test_silent_clients_do_not_keep_others_waiting(ztad):
+    silent = [client(ztad) for _ in range(40)]
+    half = [client(ztad) for _ in range(10)]
+    for s in half:
+        s.sendall(b"GET /v1/status HTT")
+    began = time.monotonic()
+    for _ in range(5):
+        assert ztad.get("status")["healthy"]
+    assert time.monotonic() - began < 1
+    for s in silent + half:
+        s.settimeout(15)
+        try:
+            while s.recv(4096):
+                pass  # an answer 408 is fine, and then it is closed
+        except ConnectionResetError:
+            pass
+        s.close()
+    assert time.monotonic() - began < 14
+
+
+@pytest.mark.parametrize(
+    "method, path, code",
+    [
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/", 404),
+        ("POST", "/v1/status", 405),
+        ("DELETE", "/v1/policy", 405),
+        ("POST", "/v1/pause", 400),
+        ("POST", "/v1/pause?for=tomorrow&reason=x", 400),
+        ("POST", "/v1/quarantine?target=/no-such-cgroup&reason=x", 404),
+        ("GET", "/v1/explain?addr=nonsense", 400),
+        ("GET", "/v1/events?n=-1", 400),
+    ],
+)
+def test_errors_of_the_control_api(ztad, method, path, code):
+    status, body = ztad.http(method, path)
+    assert status == code, body
+    said = json.loads(body)
+    assert said["error"] and "detail" in said
+
+
+def test_nobody_is_refused(ztad):
+    """uid 65534 in no group: neither read nor change."""
+    script = (
+        "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);"
+        "s.sendall(b'GET /v1/status HTTP/1.0\\r\\n\\r\\n');print(s.recv(99).decode())"
+    )
+    # fmt: off
+    done = subprocess.run([*run_in_args(uid=65534), "/usr/bin/python3", "-c", script,
+                           str(ztad.socket)], capture_output=True, text=True, check=False)
+    # fmt: on
+    assert done.returncode != 0 and "PermissionError" in done.stderr or " 403 " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "method, path, code",
+    [("POST", "/metrics", 405), ("GET", "/nothing", 404), ("HEAD", "/healthz", 200)],
+)
+def test_metrics_listener_takes_get_and_head_only(ztad, world, method, path, code):
+    host, _, port = ztad.get("status")["metrics"].rpartition(":")
+    with world.machine.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(5)
+        s.connect((host, int(port)))
+        s.sendall(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
+        assert f" {code} " in s.recv(4096).decode().splitlines()[0]
+
+
+# --- the disk
+
+
+@pytest.fixture
+def small_disk(daemon):
+    """The state directory is a file system of 512 KiB."""
+    daemon.state.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=512k", "none", daemon.state)
+    yield daemon.state
+    subprocess.run(["umount", "-l", str(daemon.state)], check=False)
+
+
+def deny(puppet, address: str, port: int) -> None:
+    with pytest.raises(PermissionError):
+        puppet.tcp().connect((address, port))
+
+
+def test_journal_disk_full(daemon, small_disk, world, troupe):
+    daemon.start()
+    app = troupe.get("app")
+    filler = small_disk / "filler"
+    with open(filler, "wb") as f:
+        try:
+            while True:
+                f.write(bytes(4096))
+                f.flush()
+        except OSError:
+            pass
+    seq = daemon.last_seq()
+    before = daemon.get("status")["decisions"]["deny"]
+    for port in range(30001, 30041):
+        deny(app, w.PUBLIC, port)
+
+    def failing() -> bool:
+        status = daemon.get("status")
+        return status["journal"]["state"] == "failing" and not status["healthy"]
+
+    wait_for("status to say that the journal fails", failing, 10)
+    assert [p["id"] for p in daemon.get("status")["problems"] if p["id"] != "partial"] == ["journal"]
+    assert daemon.metrics("/readyz")[0] == 200, "readiness speaks of hooks and self-test alone"
+    deny(app, w.PUBLIC, 30041)
+    filler.unlink()
+    wait_for("the journal to recover", lambda: daemon.get("status")["healthy"], 15)
+    deny(app, w.PUBLIC, 30042)
+
+    def all_told() -> bool:
+        daemon.http("POST", "/v1/flush")
+        status = daemon.get("status")
+        told = sum(e["count"] for e in daemon.events(seq) if e["verdict"] == "deny")
+        return told + status["held"] + status["lost"] == status["decisions"]["deny"] - before
+
+    wait_for("kernel count = recorded + held + lost", all_told, 10)
+    seqs = [e["seq"] for e in daemon.events()]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_state_directory_that_cannot_be_written(daemon, world, troupe):
+    """Enforcement starts all the same, or the start fails with its name; never half."""
+    daemon.state.write_text("a file")
+    daemon.spawn()
+    ends_with_1(daemon, "state")
+
+
+# --- the command line
+
+
+def test_usage():
+    assert run("--version").returncode == 0
+    assert "--cgroup" in run("--help").stdout
+    for bad in ("--nonsense", "word", "--metrics=nowhere"):
+        done = run(bad)
+        assert done.returncode == 2 and done.stderr, bad
+
+
+def test_check(daemon):
+    good = run("--check", *daemon.options())
+    assert good.returncode == 0, good.stderr
+    daemon.write_policy('{"apiVersion": "zta/v1",\n "kind": "Policy", "nonsense": 1}')
+    bad = run("--check", *daemon.options())
+    assert bad.returncode == 1 and "policy.json:2:" in bad.stdout + bad.stderr
+    daemon.write_policy(policy.suite())
+    daemon.config.write_text('{\n"existing": "maybe"}')
+    bad = run("--check", *daemon.options())
+    assert bad.returncode == 1 and "ztad.json:2:" in bad.stdout + bad.stderr
+
+
+def test_bad_configuration_ends_the_start(daemon):
+    daemon.config.write_text('{"nonsense": true}')
+    daemon.spawn()
+    ends_with_1(daemon, "ztad.json:1:2", "nonsense")
+
+
+def test_invalid_policy_without_a_last_good_one(daemon):
+    daemon.write_policy("{")
+    daemon.spawn()
+    ends_with_1(daemon, "policy.json:1")
+    assert not list(daemon.bpffs.rglob("*link*"))
