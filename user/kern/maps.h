@@ -16,6 +16,12 @@ uint64_t kern_ctl_get(struct kern *k, enum zta_ctl which);
 int kern_ctl_set(struct kern *k, enum zta_ctl which, uint64_t value);
 int kern_ctl_bump(struct kern *k); /* a new epoch: every cached verdict is judged again */
 
+/*
+ * Before an entry so deep below the attach point is written: programs look no deeper than they
+ * must. -E2BIG: deeper than they can look (ZTA_CGROUP_LEVELS).
+ */
+int kern_level_reach(struct kern *k, int depth);
+
 /* --- workloads. 0, -ENOENT, -EEXIST, -E2BIG (full) or -errno */
 int kern_workload_get(struct kern *k, uint64_t cgroup, struct zta_workload *ret);
 int kern_workload_new(struct kern *k, uint64_t cgroup, const struct zta_workload *w);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kern/ring.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kern/object_private.h"
+
+struct kern_ring {
+	struct ring_buffer *rb;
+	kern_ring_cb cb;
+	void *ctx;
+	int left; /* records that may still be handed out in this call */
+	int done;
+};
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct kern_ring *ring = ctx;
+
+	/* a record of another shape cannot be: the rings have a version; it would be skipped */
+	if (size >= sizeof(struct zta_event)) {
+		ring->cb(ring->ctx, data);
+		ring->done++;
+	}
+	return --ring->left > 0 ? 0 : -EAGAIN; /* this record is consumed in either case */
+}
+
+int kern_ring_open(struct kern *k, kern_ring_cb cb, void *ctx, struct kern_ring **ret)
+{
+	struct kern_ring *ring = calloc(1, sizeof(*ring));
+	int r;
+
+	if (!ring)
+		return -ENOMEM;
+	ring->cb = cb;
+	ring->ctx = ctx;
+	ring->rb = ring_buffer__new(k->map[KERN_MAP_DENIALS], on_record, ring, NULL);
+	r = ring->rb ? ring_buffer__add(ring->rb, k->map[KERN_MAP_NOTES], on_record, ring) : -errno;
+	if (r < 0) {
+		kern_ring_close(ring);
+		return r;
+	}
+	*ret = ring;
+	return 0;
+}
+
+void kern_ring_close(struct kern_ring *ring)
+{
+	if (!ring)
+		return;
+	ring_buffer__free(ring->rb);
+	free(ring);
+}
+
+int kern_ring_fd(const struct kern_ring *ring)
+{
+	return ring_buffer__epoll_fd(ring->rb);
+}
+
+int kern_ring_consume(struct kern_ring *ring, int max)
+{
+	int r;
+
+	ring->left = max;
+	ring->done = 0;
+	r = ring_buffer__consume(ring->rb);
+	return r < 0 && r != -EAGAIN ? r : ring->done;
+}
