@@ -13,7 +13,7 @@
  *
  * A task outside the attach point that uses a socket from inside is judged for the owner alone.
  */
-#include "emit.h"
+#include "judge.h"
 
 #include <linux/in.h>
 #include <linux/socket.h>
@@ -36,11 +36,6 @@ static __always_inline __u8 plain_protocol(__u32 protocol)
 	return protocol == PROTO_ICMPV6 ? IPPROTO_ICMP : protocol;
 }
 
-static __always_inline __u32 who_flags(const struct zta_who *who)
-{
-	return who->flags & ZTA_WORKLOAD_QUARANTINED ? ZTA_ASK_QUARANTINED : 0;
-}
-
 static __noinline int is_local(const struct zta_addr *addr, __u64 netns)
 {
 	struct zta_local_key key = { .netns = netns, .addr = *addr };
@@ -58,39 +53,6 @@ static __noinline int is_peer(const struct zta_sock *st, __u64 cookie, const str
 		return 0;
 	seen = bpf_map_lookup_elem(&zta_peers, &key);
 	return seen && *seen > st->peers_since && now - *seen < ZTA_UDP_PEER_S * NS_PER_S;
-}
-
-/* Judge for one workload; keep the stricter verdict in c. */
-static __always_inline void judge_for(struct zta_case *c, const struct zta_who *who, __u32 slot,
-				      __u32 flags)
-{
-	struct zta_verdict v;
-
-	c->ask.profile = who->profile;
-	c->ask.flags = flags | who_flags(who);
-	ZTA_READ(zta_decide(&c->ask, &v, slot));
-	if (c->ask.carried.family) {
-		struct zta_addr outer = c->ask.addr;
-		struct zta_verdict inner;
-
-		zta_enter_carried(&c->ask);
-		ZTA_READ(zta_decide(&c->ask, &inner, slot));
-		zta_finish_carried(&v, &inner);
-		c->ask.addr = outer;
-	}
-	if (v.verdict == ZTA_VERDICT_DENY && v.reason != ZTA_REASON_QUARANTINED &&
-	    !(who->flags & ZTA_WORKLOAD_SELFTEST)) {
-		if (zta_paused(who)) {
-			zta_soften(&v);
-		} else if (zta_orphaned()) {
-			zta_soften(&v);
-			zta_tell_orphan();
-		}
-	}
-	if (!c->who.key || zta_stricter(&v, &c->verdict)) {
-		c->verdict = v;
-		c->who = *who;
-	}
 }
 
 static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 word,
@@ -128,7 +90,7 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	struct bpf_sock *sk = ctx->sk;
 	struct zta_sock *st = sk ? bpf_sk_storage_get(&zta_sockets, sk, 0, 0) : NULL;
 	struct zta_who who = {};
-	__u32 flags, slot = word & 1;
+	__u32 slot = word & 1;
 	__u64 caller_key = 0;
 
 	c->cookie = bpf_get_socket_cookie(ctx);
@@ -137,27 +99,28 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	if (c->ask.proto == IPPROTO_ICMP)
 		c->ask.port = 0;
 	zta_normalise(&c->ask.addr, &c->ask.carried);
-	flags = is_local(&c->ask.addr, netns) ? ZTA_ASK_LOCAL : 0;
+	if (is_local(&c->ask.addr, netns))
+		c->ask.flags |= ZTA_ASK_LOCAL;
 	if (ctx->type == SOCK_TYPE_RAW)
-		flags |= ZTA_ASK_RAW;
+		c->ask.flags |= ZTA_ASK_RAW;
 	if (st && (st->flags & ZTA_SOCK_ADOPTED))
-		flags |= ZTA_ASK_ADOPTED;
+		c->ask.flags |= ZTA_ASK_ADOPTED;
 	if (!connect && st && is_peer(st, c->cookie, &c->ask))
-		flags |= ZTA_ASK_INBOUND;
+		c->ask.flags |= ZTA_ASK_INBOUND;
 
 	if (zta_who_task(&who, slot)) {
 		caller_key = who.key;
 		if (who.flags & ZTA_WORKLOAD_SELFTEST)
 			c->flags |= ZTA_EVENT_SELFTEST;
-		judge_for(c, &who, slot, flags);
+		zta_judge_for(c, &who, slot);
 	}
 	if (st && st->owner_key && st->owner_key != caller_key &&
 	    zta_who_key(&who, st->owner_key, slot))
-		judge_for(c, &who, slot, flags);
+		zta_judge_for(c, &who, slot);
 	if (!c->who.key) /* neither side is ours to judge here: the packet program does */
 		return 1;
 	if (!(c->flags & ZTA_EVENT_SELFTEST))
-		zta_count(c);
+		ZTA_READ(zta_count(c));
 	if (c->verdict.verdict == ZTA_VERDICT_DENY || c->verdict.verdict == ZTA_VERDICT_AUDIT) {
 		if (connect && ctx->type == SOCK_TYPE_DGRAM)
 			c->flags |= ZTA_EVENT_PROBE;
@@ -244,9 +207,9 @@ static __always_inline int judge_socket(struct bpf_sock *ctx, const struct zta_w
 	zta_set(&c.verdict, ZTA_VERDICT_DENY, reason, 4);
 	if (p)
 		zta_weaken(doc, p, &c.ask, 0, &c.verdict);
-	if (c.verdict.verdict == ZTA_VERDICT_DENY && (zta_paused(who) || zta_orphaned()))
-		zta_soften(&c.verdict);
-	zta_count(&c);
+	if (c.verdict.verdict == ZTA_VERDICT_DENY)
+		ZTA_READ(zta_weaken_by_state(who, &c.verdict));
+	ZTA_READ(zta_count(&c));
 	ZTA_READ(zta_tell(&c, NULL, 1));
 	return c.verdict.verdict != ZTA_VERDICT_DENY;
 }

@@ -32,25 +32,16 @@ struct zta_case {
 	__u8 socktype;
 };
 
-static __always_inline void zta_count(const struct zta_case *c)
+static __noinline int zta_count(const struct zta_case *c)
 {
 	struct zta_counter_key key = {
 		.profile = c->who.profile,
 		.reason = c->verdict.reason,
 		.verdict = c->verdict.verdict,
-		.service = ZTA_SERVICE_NONE,
+		.service = zta_lowest(c->verdict.services),
 	};
-	__u64 mask = c->verdict.services, one = 1, *n;
+	__u64 one = 1, *n;
 
-	if (mask) { /* lowest bit, without a loop */
-		mask &= -mask;
-		key.service = ((mask & 0xffffffff00000000ULL) ? 32 : 0) |
-			      ((mask & 0xffff0000ffff0000ULL) ? 16 : 0) |
-			      ((mask & 0xff00ff00ff00ff00ULL) ? 8 : 0) |
-			      ((mask & 0xf0f0f0f0f0f0f0f0ULL) ? 4 : 0) |
-			      ((mask & 0xccccccccccccccccULL) ? 2 : 0) |
-			      ((mask & 0xaaaaaaaaaaaaaaaaULL) ? 1 : 0);
-	}
 	n = bpf_map_lookup_elem(&zta_counters, &key);
 	if (!n) {
 		__u64 zero = 0;
@@ -64,6 +55,7 @@ static __always_inline void zta_count(const struct zta_case *c)
 	}
 	if (n)
 		__sync_fetch_and_add(n, one);
+	return n != NULL;
 }
 
 static __always_inline void zta_fill_event(struct zta_event *e, const struct zta_case *c,
@@ -291,4 +283,16 @@ static __always_inline void zta_tell_orphan(void)
 	e->count = 1;
 	e->rule = ZTA_RULE_NONE;
 	bpf_ringbuf_submit(e, 0);
+}
+
+/* What only the state of the moment decides, asked after a denial: a pause, an absent daemon. */
+static __noinline int zta_weaken_by_state(const struct zta_who *who, struct zta_verdict *v)
+{
+	if (zta_paused(who)) {
+		zta_soften(v);
+	} else if (zta_orphaned()) {
+		zta_soften(v);
+		zta_tell_orphan();
+	}
+	return v->verdict;
 }

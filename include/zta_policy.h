@@ -238,6 +238,12 @@ struct zta_local_key {
 };
 _Static_assert(sizeof(struct zta_local_key) == 32, "layout");
 
+#define ZTA_EXISTING_JUDGE 0
+#define ZTA_EXISTING_KEEP  1
+#define ZTA_EXISTING_MARKING                                                \
+	2 /* first attach: sockets without a note pass until all are marked \
+	   */
+
 /*
  * --- settings that change at run time: array of __u64. Each word is written and read whole.
  */
@@ -251,7 +257,7 @@ enum zta_ctl {
 	ZTA_CTL_NETNS,	     /* cookie of the machine's own (the daemon's) network namespace */
 	ZTA_CTL_LEVEL_MIN,   /* cgroup level of the attach point */
 	ZTA_CTL_LEVEL_MAX,   /* deepest level that has an entry in the workload map */
-	ZTA_CTL_EXISTING,    /* 1 = sockets older than the programs are kept */
+	ZTA_CTL_EXISTING,    /* sockets older than the programs: ZTA_EXISTING_* */
 	ZTA_CTL_ROOT,	     /* cgroup id of the attach point */
 	ZTA_CTL_LOG_ALLOWED, /* 1 = allowed connections are events too */
 	ZTA_CTL_FILLING,     /* 1 = the slot not in force is being filled: its patterns count too */

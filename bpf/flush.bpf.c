@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Programs that are never attached: user space runs them with BPF_PROG_TEST_RUN.
+ *
+ * zta_flush tells what one fold entry holds and deletes it. Only here can that be done without
+ * losing a count: the entry is marked gone under its lock, so whoever finds it afterwards tells
+ * its denial unfolded. zta_decide_test answers one question of the parity test.
+ * Both take and give a struct in the packet, behind ZTA_TEST_PAD bytes.
+ */
+#include "judge.h"
+
+#include "zta_test.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tc")
+int zta_flush(struct __sk_buff *skb)
+{
+	struct zta_fold_key key;
+	struct zta_event *e;
+	struct zta_fold *f;
+	__u64 first;
+	__u32 n;
+
+	if (bpf_skb_load_bytes(skb, ZTA_TEST_PAD, &key, sizeof(key)) < 0)
+		return 1;
+	f = bpf_map_lookup_elem(&zta_fold, &key);
+	if (!f)
+		return 1;
+	e = bpf_ringbuf_reserve(&zta_denials, sizeof(*e), 0);
+	if (!e)
+		return 2; /* full: it stays held */
+	bpf_spin_lock(&f->lock);
+	n = f->held;
+	first = f->held_first;
+	f->held = 0;
+	f->gone = 1;
+	bpf_spin_unlock(&f->lock);
+	if (!n) {
+		bpf_ringbuf_discard(e, 0);
+	} else {
+		*e = f->event;
+		e->time = first;
+		e->count = n;
+		zta_stat(ZTA_STAT_TOLD, n);
+		bpf_ringbuf_submit(e, 0);
+	}
+	bpf_map_delete_elem(&zta_fold, &key);
+	return 0;
+}
+
+SEC("tc")
+int zta_decide_test(struct __sk_buff *skb)
+{
+	__u64 word = zta_ctl(ZTA_CTL_WORD);
+	struct zta_verdict v, inner;
+	struct zta_test_case t;
+	struct zta_ask ask = {};
+
+	if (bpf_skb_load_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t)) < 0)
+		return 1;
+	ask.addr = t.addr;
+	ask.port = t.port;
+	ask.proto = t.proto;
+	ask.profile = t.profile;
+	ask.flags = t.flags & 0xffff;
+	zta_normalise(&ask.addr, &ask.carried);
+	zta_decide(&ask, &ask.addr, &v, word & 1);
+	if (ask.carried.family) {
+		zta_decide(&ask, &ask.carried, &inner, word & 1);
+		zta_finish_carried(&v, &inner);
+	}
+	t.services = v.services;
+	t.rule = v.rule;
+	t.verdict = v.verdict;
+	t.reason = v.reason;
+	t.row = v.row;
+	t.verdict_flags = v.flags;
+	return bpf_skb_store_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t), 0) ? 2 : 0;
+}
