@@ -10,8 +10,8 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[3]
-BUILD = Path(os.environ.get("ZTA_BUILD", ROOT / "build"))
-HELPERS = Path(os.environ.get("ZTA_HELPERS", BUILD / "tests" / "helpers"))
+BUILD = Path(os.environ.get("ZTA_BUILD", ROOT / "build")).resolve()
+HELPERS = Path(os.environ.get("ZTA_HELPERS", BUILD / "tests" / "helpers")).resolve()
 PYTHON = "/usr/bin/python3"
 
 
