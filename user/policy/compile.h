@@ -57,6 +57,8 @@ const struct zta_prefix *policy_image_prefix(const struct policy_image *image, u
 /* Rules of a profile id for a name pattern, NULL = none. */
 const struct zta_list *policy_image_named(const struct policy_image *image, uint32_t profile,
 					  uint32_t group);
+/* Sorts prefixes and named pairs for these look-ups; policy_compile() has done it. */
+void policy_image_sort(struct policy_image *image);
 /* Bits of @services as an index in policy.services: the first in the document, or -1. */
 int policy_image_service(const struct policy_image *image, const struct policy *p,
 			 uint64_t services);

@@ -2,6 +2,7 @@
 /* The cgroup patterns of workloads[] as the node tree that the cgroup_mkdir program walks. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "policy/image.h"
@@ -35,3 +36,6 @@ void globs_root(const struct policy_image *image, unsigned slot, struct zta_cgst
  */
 void globs_step(const struct policy_image *image, unsigned slot, const struct zta_cgstate *parent,
 		const char *component, struct zta_cgstate *ret);
+
+/* Does a component with a '*' match a name of @len bytes? */
+bool globs_match(const struct zta_glob *g, const char *name, size_t len);

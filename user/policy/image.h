@@ -24,7 +24,10 @@ struct image_literal {
 	uint32_t child;
 };
 
-/* Ids that stay with a name over policies: counters and sockets refer to them. */
+/*
+ * Ids that stay with a name over policies: counters and sockets refer to them. Profile id 0 is never
+ * given out.
+ */
 struct policy_ids {
 	char profiles[ZTA_PROFILE_IDS][ZTA_NAME_LEN + 1]; /* "" = free */
 	char services[ZTA_SERVICES_MAX][ZTA_NAME_LEN + 1];

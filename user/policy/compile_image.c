@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a finished image can be asked. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "policy/compile.h"
+#include "policy/prefix.h"
+
+void policy_image_free(struct policy_image *image)
+{
+	if (!image)
+		return;
+	for (size_t i = 0; i < image->n_groups; i++)
+		free(image->groups[i]);
+	free(image->groups);
+	free(image->prefixes);
+	free(image->ports);
+	free(image->rules);
+	free(image->named);
+	free(image->nodes);
+	free(image->literals);
+	free(image->globs);
+	free(image->profile_id);
+	free(image->service_bit);
+	free(image);
+}
+
+static int compare_key(const struct zta_prefix_key *a, const struct zta_prefix_key *b)
+{
+	int r;
+
+	if (a->scope != b->scope)
+		return a->scope < b->scope ? -1 : 1;
+	r = memcmp(a->addr, b->addr, sizeof(a->addr));
+	return r ? r : (int)a->prefixlen - (int)b->prefixlen;
+}
+
+static int compare_prefix(const void *x, const void *y)
+{
+	const struct image_prefix *a = x, *b = y;
+
+	return compare_key(&a->key, &b->key);
+}
+
+static int compare_named(const void *x, const void *y)
+{
+	const struct image_named *a = x, *b = y;
+
+	if (a->key.profile != b->key.profile)
+		return a->key.profile < b->key.profile ? -1 : 1;
+	return a->key.group < b->key.group ? -1 : a->key.group > b->key.group;
+}
+
+void policy_image_sort(struct policy_image *image)
+{
+	if (image->n_prefixes)
+		qsort(image->prefixes, image->n_prefixes, sizeof(*image->prefixes), compare_prefix);
+	if (image->n_named)
+		qsort(image->named, image->n_named, sizeof(*image->named), compare_named);
+}
+
+/* Leading bits that two addresses share, at most @max. */
+static unsigned common_bits(const uint8_t *a, const uint8_t *b, unsigned max)
+{
+	unsigned n = 0;
+
+	while (n < max && !((a[n / 8] ^ b[n / 8]) & 0x80 >> n % 8))
+		n++;
+	return n;
+}
+
+/* The last node that is not behind @key. */
+static const struct image_prefix *last_before(const struct policy_image *image,
+					      const struct zta_prefix_key *key)
+{
+	size_t lo = 0, hi = image->n_prefixes;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (compare_key(&image->prefixes[mid].key, key) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &image->prefixes[lo - 1] : NULL;
+}
+
+/*
+ * Sorted by (address, length) the longest prefix that holds an address is the last one not behind
+ * it; if that one does not hold it, nothing longer than what the two share does: look again there.
+ */
+const struct zta_prefix *policy_image_prefix(const struct policy_image *image, uint32_t scope_id,
+					     const struct zta_addr *addr)
+{
+	unsigned bits = addr_bits(addr), shared;
+	struct zta_prefix_key key = { .scope = ZTA_SCOPE(scope_id, addr->family) };
+	const struct image_prefix *p;
+	uint8_t want[16];
+
+	memcpy(want, addr->w, sizeof(want));
+	for (;;) {
+		memset(key.addr, 0, sizeof(key.addr));
+		memcpy(key.addr, want, bits / 8);
+		if (bits % 8)
+			key.addr[bits / 8] = want[bits / 8] & (uint8_t)(0xff00 >> bits % 8);
+		key.prefixlen = 32 + bits;
+		p = last_before(image, &key);
+		if (!p || p->key.scope != key.scope)
+			return NULL;
+		shared = common_bits(p->key.addr, want, p->key.prefixlen - 32);
+		if (shared == p->key.prefixlen - 32)
+			return &p->value;
+		bits = shared;
+	}
+}
+
+const struct zta_list *policy_image_named(const struct policy_image *image, uint32_t profile,
+					  uint32_t group)
+{
+	const struct image_named want = { .key = { .profile = profile, .group = group } };
+	const struct image_named *p = NULL;
+
+	if (image->n_named)
+		p = bsearch(&want, image->named, image->n_named, sizeof(want), compare_named);
+	return p ? &p->value : NULL;
+}
+
+int policy_image_service(const struct policy_image *image, const struct policy *p,
+			 uint64_t services)
+{
+	for (size_t i = 0; i < p->n_services; i++)
+		if (services & 1ULL << image->service_bit[i])
+			return (int)i;
+	return -1;
+}
+
+static json_t *usage(const struct policy *p, const struct policy_image *image)
+{
+	const struct {
+		const char *map;
+		size_t used, capacity;
+	} v[] = {
+		{ "services", p->n_services, ZTA_SERVICES_MAX },
+		{ "profiles", p->n_profiles, ZTA_PROFILE_IDS - 1 },
+		{ "prefixes", image->n_prefixes, ZTA_PREFIX_NODES },
+		{ "rules", image->n_rules, ZTA_LISTS_MAX },
+		{ "named", image->n_named, ZTA_NAMED_MAX },
+		{ "nodes", image->n_nodes, ZTA_GLOB_NODES },
+		{ "literals", image->n_literals, ZTA_GLOB_NODES },
+		{ "globs", image->n_globs, ZTA_GLOB_EDGES },
+	};
+	json_t *maps = json_array();
+
+	for (size_t i = 0; maps && i < sizeof(v) / sizeof(*v); i++) {
+		json_t *o = json_pack("{s:s, s:I, s:I}", "map", v[i].map, "used",
+				      (json_int_t)v[i].used, "capacity", (json_int_t)v[i].capacity);
+
+		if (!o || json_array_append_new(maps, o) < 0) {
+			json_decref(maps);
+			return NULL;
+		}
+	}
+	return maps;
+}
+
+json_t *policy_summary(const struct policy *p, const struct policy_image *image)
+{
+	json_t *maps = image ? usage(p, image) : json_array();
+	size_t profiles = 0;
+
+	for (size_t i = 0; i < p->n_profiles; i++)
+		profiles += !p->profiles[i].builtin;
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "services", (json_int_t)p->n_services,
+			 "names", (json_int_t)p->n_names, "prefixes", (json_int_t)p->n_prefixes,
+			 "profiles", (json_int_t)profiles, "workloads", (json_int_t)p->n_workloads,
+			 "maps", maps);
+}

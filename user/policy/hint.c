@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/hint.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "policy/presets.h"
+#include "zta_reason.h"
+
+/*
+ * What to do, by reason: in {braces} what is known of the denial. A text that needs more than is
+ * known gives way to the next one of that reason.
+ */
+static const struct {
+	uint8_t reason;
+	const char *text;
+} hints[] = {
+	{ ZTA_REASON_QUARANTINED, "`ztactl release` ends the quarantine of this workload" },
+	{ ZTA_REASON_PROTOCOL, "profile \"{profile}\" denies by default: use TCP, UDP or ping" },
+	{ ZTA_REASON_PROTOCOL, "a profile that denies by default passes TCP, UDP and ping only" },
+	{ ZTA_REASON_QUIC,
+	  "use TCP: the names that QUIC (UDP 443) asks for cannot be seen; clients fall back" },
+	{ ZTA_REASON_IMDS, "if the workload needs the metadata service, set \"imds\" to \"broker\" "
+			   "or \"allow\" in profile \"{profile}\"" },
+	{ ZTA_REASON_IMDS, "if the workload needs the metadata service, set \"imds\" to \"broker\" "
+			   "or \"allow\" in its profile" },
+	{ ZTA_REASON_WIRESERVER, "if the workload is the machine's own agent, set \"platform\": "
+				 "true in profile \"{profile}\"; for DNS list the address in "
+				 "\"resolvers\"" },
+	{ ZTA_REASON_WIRESERVER, "if the workload is the machine's own agent, set \"platform\": "
+				 "true in its profile; for DNS list the address in \"resolvers\"" },
+	{ ZTA_REASON_UNTRUSTED_RESOLVER, "list the address in \"resolvers\" if its answers can be "
+					 "believed; else let the workload use the machine's" },
+	{ ZTA_REASON_SERVICE_NOT_ALLOWED,
+	  "list service \"{service}\" in profile \"{profile}\" if the workload needs it" },
+	{ ZTA_REASON_SERVICE_NOT_ALLOWED,
+	  "list the service in the workload's profile if it needs it" },
+	{ ZTA_REASON_PORT_NOT_ALLOWED,
+	  "add {port} to \"ports\" of service \"{service}\" if it listens there" },
+	{ ZTA_REASON_PORT_NOT_ALLOWED, "add the port to \"ports\" of the service" },
+	{ ZTA_REASON_NOT_RESOLVED, "connect by name: no answer of a resolver in \"resolvers\" gave "
+				   "this address for service \"{service}\"" },
+	{ ZTA_REASON_NOT_RESOLVED,
+	  "connect by name: no answer of a resolver in \"resolvers\" gave this address" },
+	{ ZTA_REASON_AI_PUBLIC, "use a private end point, or list {name} in \"ai_public_allow\" of "
+				"profile \"{profile}\"" },
+	{ ZTA_REASON_AI_PUBLIC,
+	  "use a private end point, or list the name in \"ai_public_allow\" of the profile" },
+	{ ZTA_REASON_RESOLVES_PUBLIC, "link the private DNS zone {zone} to this network" },
+	{ ZTA_REASON_RESOLVES_PUBLIC, "let {name} resolve to its private end point" },
+	{ ZTA_REASON_RESOLVES_PUBLIC, "let the names of service \"{service}\" resolve to its "
+				      "private end points" },
+	{ ZTA_REASON_RESOLVES_PUBLIC, "let the name resolve to its private end point" },
+	{ ZTA_REASON_EGRESS_RULE, "a rule of profile \"{profile}\" denies this; change that rule "
+				  "if the workload needs it" },
+	{ ZTA_REASON_EGRESS_RULE, "a rule denies this; change it if the workload needs it" },
+	{ ZTA_REASON_REBINDING, "a public name was answered with a private address; if that is "
+				"right, give the rule \"within\" with its prefix" },
+	{ ZTA_REASON_PUBLIC_EGRESS,
+	  "if the workload needs it, add an egress rule to profile \"{profile}\"" },
+	{ ZTA_REASON_PUBLIC_EGRESS, "if the workload needs it, add an egress rule to its profile" },
+	{ ZTA_REASON_PRIVATE_EGRESS,
+	  "if the workload needs it, add an egress rule or a service to profile \"{profile}\"" },
+	{ ZTA_REASON_PRIVATE_EGRESS,
+	  "if the workload needs it, add an egress rule or a service to its profile" },
+	{ ZTA_REASON_MALFORMED, "the packet says something else than the call: IPv4 options, a "
+				"routing header, or a header that cannot be read" },
+	{ ZTA_REASON_NO_STORAGE, "the kernel had no memory for this socket: close sockets or raise "
+				 "net.core.optmem_max" },
+};
+
+/* Bytes that two names share at the end, up to a dot. */
+static size_t shared_end(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b), same = 0, labels = 0;
+
+	while (same < n && same < m && !strncasecmp(a + n - 1 - same, b + m - 1 - same, 1)) {
+		same++;
+		if (a[n - same] == '.')
+			labels = same;
+	}
+	return labels;
+}
+
+/* The zone of the cloud that the name belongs to; without a name the public cloud's. */
+static const char *zone_of(const struct hint_in *in)
+{
+	const struct preset *preset = NULL;
+	const char *best = NULL;
+	size_t most = 0;
+
+	if (in->service >= 0 && in->policy->services[in->service].preset)
+		preset = preset_find(in->policy->services[in->service].preset);
+	for (size_t i = 0; preset && preset->zones[i]; i++) {
+		size_t same = in->name ? shared_end(preset->zones[i], in->name) : 0;
+
+		if (!best || same > most) {
+			best = preset->zones[i];
+			most = same;
+		}
+	}
+	return best;
+}
+
+static const char *value_of(const struct hint_in *in, const char *word, size_t len, char port[8])
+{
+	if (!strncmp(word, "profile", len))
+		return in->profile;
+	if (!strncmp(word, "service", len))
+		return in->service >= 0 ? in->policy->services[in->service].name : NULL;
+	if (!strncmp(word, "name", len))
+		return in->name;
+	if (!strncmp(word, "zone", len))
+		return zone_of(in);
+	(void)snprintf(port, 8, "%u", in->port); /* five digits */
+	return in->port ? port : NULL;
+}
+
+/* Return: the text with its words filled in, NULL when one is not known or without memory. */
+static char *fill(const struct hint_in *in, const char *text)
+{
+	_cleanup_buf_ struct buf b = {};
+	char port[8];
+
+	while (*text) {
+		size_t plain = strcspn(text, "{"), len;
+		const char *value;
+
+		if (buf_add(&b, text, plain) < 0)
+			return NULL;
+		text += plain;
+		if (!*text)
+			break;
+		len = strcspn(++text, "}");
+		value = value_of(in, text, len, port);
+		if (!value || buf_puts(&b, value) < 0)
+			return NULL;
+		text += len + 1;
+	}
+	return buf_take(&b);
+}
+
+char *hint_text(const struct hint_in *in)
+{
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+		char *text = hints[i].reason == in->reason ? fill(in, hints[i].text) : NULL;
+
+		if (text)
+			return text;
+	}
+	return NULL;
+}
