@@ -95,22 +95,22 @@ def advertise(ns, interface: str, prefix: str) -> None:
 def test_dhcp_client_by_socket(own_netns, world):
     """68 to 67, broadcast and unicast, as a client in user space sends it."""
     n = own_netns()
-    n.cable("dh0", world.pub.ns, "192.0.2.1/24")
+    n.cable("dh0", world.pub.ns, "10.66.0.1/24")
     n.ip("link", "set", "dh0", "up")
-    n.ip("addr", "add", "192.0.2.50/24", "dev", "dh0")
+    n.ip("addr", "add", "10.66.0.50/24", "dev", "dh0")
     server = world.pub.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with server:
         server.settimeout(5)
         server.bind(("", 67))
-        for to in ("255.255.255.255", "192.0.2.1"):
+        for to in ("255.255.255.255", "10.66.0.1"):
             client = n.p.udp()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"dh0\0")
             client.bind(("", 68))
             client.sendto(b"discover", (to, 67))
             data, (address, _) = server.recvfrom(64)
-            assert (data, address) == (b"discover", "192.0.2.50")
-            server.sendto(b"offer", ("192.0.2.50", 68))
+            assert (data, address) == (b"discover", "10.66.0.50")
+            server.sendto(b"offer", ("10.66.0.50", 68))
             assert client.recv(64) == b"offer"
             client.close()
 
