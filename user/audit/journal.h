@@ -44,10 +44,9 @@ struct journal_state {
  * @dir:	made if need be (0700)
  * @ret:	caller runs journal_close()
  *
- * Cuts a torn last line. A disk that is full is no failure: the journal opens in state failing.
- * Ignores SIGXFSZ for the process, so that a file size limit is an error like a full disk.
- * Return: 0, -EBUSY when another process writes there, -EBADMSG when what is there is no journal
- * of ours, or -errno. @d says why.
+ * Cuts a torn last line. A disk that is full is no failure: what is appended then waits. Ignores
+ * SIGXFSZ for the process, so that a file size limit is an error like a full disk.
+ * Return: 0, -EBUSY when another process writes there, or -errno. @d says why.
  */
 int journal_open(const char *dir, const struct journal_opts *o, struct journal **ret,
 		 struct diag *d);
@@ -82,7 +81,10 @@ struct journal_state journal_state(const struct journal *j);
 const char *journal_log_id(const struct journal *j); /* UUID */
 const char *journal_dir(const struct journal *j);
 
-/* Called with each line (newline included) right after it was written, in order of seq. */
+/*
+ * Called with each line (newline included) right after it was written, in order of seq. Must not
+ * append.
+ */
 typedef void (*journal_follow_fn)(void *ctx, uint64_t seq, const char *line, size_t len);
 struct journal_follower;
 struct journal_follower *journal_follow(struct journal *j, journal_follow_fn fn, void *ctx);

@@ -63,6 +63,3 @@ int record_from_event(const struct zta_event *e, const struct record_ctx *ctx, j
  */
 int record_note(enum record_type type, const char *reason, const struct record_ctx *ctx,
 		json_t *members, json_t **ret);
-
-/* A JSON string from any bytes: what is not UTF-8 becomes U+FFFD. NULL when out of memory. */
-json_t *record_text(const char *bytes, size_t len);
