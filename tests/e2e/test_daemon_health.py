@@ -13,8 +13,7 @@ from zt.daemon import Daemon
 from zt.sh import wait_for
 
 HOOKS = [
-    "connect4", "connect6", "sendmsg4", "sendmsg6", "getpeername4", "getpeername6",
-    "sock_create", "sockops", "egress", "ingress",
+    "connect4", "connect6", "sendmsg4", "sendmsg6", "sock_create", "sockops", "egress", "ingress",
 ]  # fmt: skip
 
 
