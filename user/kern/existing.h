@@ -19,9 +19,9 @@ struct kern_existing {
  * @keep:	true: they are kept unjudged while the generation in force stays; false: judged
  * @ret:	may be NULL
  *
- * To be called after kern_attach(), with ZTA_CTL_EXISTING set to 1 before it (kept meanwhile); sets
- * ZTA_CTL_EXISTING to 0: the window closes. Sockets with a note are left alone, so a second run
- * after a crash does no harm.
+ * To be called after kern_attach() when ZTA_CTL_EXISTING is ZTA_EXISTING_MARKING (a first attach
+ * sets that; a crash may leave it); closes the window by setting it to KEEP or JUDGE. Sockets with
+ * a note are left alone, so a second run does no harm. On failure the window stays open.
  * Return: 0 or -errno.
  */
 int kern_mark_existing(struct kern *k, bool keep, struct kern_existing *ret, struct diag *d);

@@ -177,6 +177,11 @@ int kern_attach(struct kern *k, struct diag *d)
 
 	if (!kern_ctl_get(k, ZTA_CTL_WORD)) /* programs without a policy deny everything */
 		return diag_set(d, -ENODATA, "no policy was put in force");
+	if (!k->was_attached) {
+		r = kern_ctl_set(k, ZTA_CTL_EXISTING, ZTA_EXISTING_MARKING);
+		if (r < 0)
+			return diag_set(d, r, "cannot write the settings:");
+	}
 	r = renew_mkdir(k, d);
 	for (int i = 0; !r && i < ZTA_HOOK_COUNT; i++)
 		r = renew(k, attach_order[i], d);

@@ -27,7 +27,7 @@ struct kern_opts {
  * Attaches nothing and changes nothing of what is attached. Order of use:
  *
  *	kern_open -> policy_apply (and kern_local_sync, pauses, quarantines) -> kern_attach
- *	-> kern_mark_existing when kern_ctl_get(ZTA_CTL_EXISTING) says so
+ *	-> kern_mark_existing when kern_ctl_get(ZTA_CTL_EXISTING) is ZTA_EXISTING_MARKING
  *
  * Return: 0, -EBUSY (another process holds these pins; @d names it), -EPERM (capability),
  * -EOPNOTSUPP (kernel too old or built without), -ENODEV (no cgroup2), or -errno.
@@ -48,10 +48,10 @@ bool kern_was_attached(const struct kern *k);
 /**
  * kern_attach() - Put the programs in force
  *
- * Links that are pinned get the new programs in place, the others are attached; afterwards each is
- * checked, what was left by another version is removed. Fails as a whole: on a fresh start nothing
- * stays attached, on adoption what was in force stays.
- * Can be called again: it repairs what is missing.
+ * A first attach opens the window for sockets that are older (ZTA_EXISTING_MARKING). Links that are
+ * pinned get the new programs in place, the others are attached; afterwards each is checked, what
+ * was left by another version is removed. Fails as a whole: on a fresh start nothing stays
+ * attached, on adoption what was in force stays. Can be called again: it repairs what is missing.
  */
 int kern_attach(struct kern *k, struct diag *d);
 

@@ -68,6 +68,7 @@ int target_open(const char *path, struct target *ret, struct diag *d)
 	ret->is_root = !strcmp(real, mount);
 	ret->id = st.st_ino; /* 64 bits wide: the inode number is the id that programs see */
 	ret->fd = take_fd(fd);
+	ret->below = str_starts(real, mount) ? real + strlen(mount) : "";
 	ret->path = take_ptr(real);
 	return 0;
 }

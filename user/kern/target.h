@@ -9,6 +9,7 @@ struct diag;
 
 struct target {
 	char *path;
+	const char *below; /* of path: below the mount, "" = the mount itself */
 	int fd;
 	uint64_t id;
 	int level; /* depth below the real root; -1 = cannot be told (a cgroup namespace) */
