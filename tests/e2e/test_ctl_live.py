@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ztactl's verbs against a living daemon: shapes, texts, exit codes."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from zt import ctl, policy
+from zt import world as w
+from zt.daemon import ZTACTL
+from zt.sh import wait_for
+
+
+@pytest.fixture
+def run(ztad):
+    """ztactl against this daemon."""
+
+    def _run(*args: object, **more) -> subprocess.CompletedProcess:
+        return ctl.run(*args, socket=str(ztad.socket), **more)
+
+    return _run
+
+
+@pytest.fixture
+def ask(run):
+    """(exit code, the one JSON value)"""
+
+    def _ask(*args: object):
+        done = run(*args, "-o", "json")
+        return done.returncode, ctl.value(done)
+
+    return _ask
+
+
+@pytest.fixture
+def file(tmp_path):
+    def _file(document: dict | str, name: str = "new.json"):
+        path = tmp_path / name
+        path.write_text(json.dumps(document) if isinstance(document, dict) else document)
+        return path
+
+    return _file
+
+
+@pytest.fixture
+def suite(ztad):
+    """The suite's policy is in force, before and after."""
+    ztad.apply(policy.suite())
+    yield
+    ztad.apply(policy.suite())
+
+
+def refuse(ztad, world, puppet, address: str = w.PUBLIC) -> dict:
+    """One refused connection; its event."""
+    seq, port = ztad.last_seq(), world.port()
+    with pytest.raises(PermissionError):
+        puppet.tcp(address).connect((address, port))
+    return ztad.wait_event(
+        "the refusal", lambda e: e.get("destination", {}).get("port") == port, after=seq
+    )
+
+
+# --- state
+
+
+def test_status(ztad, suite, run, ask):
+    code, value = ask("status")
+    assert code == 0
+    assert (value["healthy"], value["enforcing"]) == (True, True)
+    assert (value["mode"], value["mode_source"]) == ("enforce", "policy")
+    assert {p["id"] for p in value["problems"]} == {"partial"}
+    assert value["policy"]["name"] == "suite"
+    assert all(h["attached"] for h in value["hooks"])
+    assert value["lost"] == 0
+    for name in ("allow", "deny", "audit"):
+        assert isinstance(value["decisions"][name], int)
+
+    done = run("status")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = {line[2:12].strip(): line[14:] for line in done.stdout.splitlines() if line}
+    assert lines["zta"] == "enforcing"
+    assert lines["mode"] == "enforce (by policy)"
+    assert lines["sha256"] == value["policy"]["sha256"]
+    assert lines["policy"].startswith("suite, revision 1, generation ")
+    assert lines["hooks"].startswith(f"{len(value['hooks'])} of {len(value['hooks'])} attached: ")
+    assert lines["journal"] == "ok"
+    assert "partial" in lines
+    assert len(done.stdout.splitlines()) <= 24
+
+
+def test_workloads(troupe, suite, run, ask):
+    group = troupe.group("app-ctl")
+    inode = group.stat().st_ino
+
+    def listed():
+        code, value = ask("workloads")
+        assert code == 0
+        return next((e for e in value if e["id"] == inode), None)
+
+    entry = wait_for("the new cgroup to be listed", listed)
+    assert (entry["cgroup"], entry["profile"]) == ("/app-ctl", "app")
+    assert (entry["mode"], entry["state"]) == ("enforce", "matched")
+
+    done = run("workloads")
+    head, *rows = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert head.split() == ["CGROUP", "PROFILE", "MODE", "STATE", "ID"]
+    assert ["/app-ctl", "app", "enforce", "matched", str(inode)] in [r.split() for r in rows]
+    assert [r.split()[3] for r in rows if r.split()[0] == "/"] == ["default"]
+
+
+def test_services(suite, run, ask):
+    code, value = ask("services")
+    assert code == 0
+    assert [s["name"] for s in value] == ["openai", "vault"]
+    assert value[0]["private_link"] == ["10.20.0.0/24", "fd00:20::/64"]
+    assert "*.openai.azure.com" in value[0]["names"]
+    lines = run("services").stdout.splitlines()
+    assert lines[0].split("  ")[0] == "NAME"
+    assert [line.split()[0] for line in lines[1:]] == ["openai", "vault"]
+
+
+def test_doctor(suite, run, ask):
+    code, value = ask("doctor")
+    for check in value:
+        assert isinstance(check["check"], str) and isinstance(check["detail"], str)
+        assert isinstance(check["ok"], bool)
+    failed = [c for c in value if not c["ok"] and c.get("required", True)]
+    assert code == (1 if failed else 0)
+    lines = run("doctor").stdout.splitlines()
+    assert lines[0].split() == ["CHECK", "RESULT", "DETAIL"]
+    assert [line.split()[0] for line in lines[1:]] == [c["check"] for c in value]
+
+
+# --- policy
+
+
+def test_policy_show_gives_the_accepted_bytes(ztad, run, ask, file):
+    text = json.dumps(policy.suite(metadata={"name": "shown"}), indent=7) + "\n \n"
+    path = file(text)
+    assert run("policy", "apply", path).returncode == 0
+    for args in ([], ["-o", "json"]):
+        done = run("policy", "show", *args)
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert ask("status")[1]["policy"]["sha256"] == digest
+
+
+def test_policy_diff(suite, run, ask, file):
+    same = file(policy.suite(), "same.json")
+    assert ask("policy", "diff", same) == (0, {"changes": []})
+    assert run("policy", "diff", same).stdout == "no difference\n"
+
+    changed = policy.suite()
+    changed["services"][0]["ports"] = [8443]
+    other = file(changed, "other.json")
+    code, value = ask("policy", "diff", other)
+    assert code == 1
+    assert value["changes"]
+    assert all(set(c) == {"path", "old", "new"} for c in value["changes"])
+    assert all(c["path"].startswith("services[0].ports") for c in value["changes"])
+    done = run("policy", "diff", other)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert any(line.startswith("    + ") and "8443" in line for line in done.stdout.splitlines())
+    assert run("policy", "show").stdout == json.dumps(policy.suite())
+
+
+def test_policy_diff_of_an_invalid_document(suite, run, ask, file):
+    path = file(policy.suite(mode="off"))
+    code, value = ask("policy", "diff", path)
+    assert (code, value["error"]) == (1, "invalid-policy")
+    assert [e["path"] for e in value["errors"]] == ["mode"]
+
+
+def test_policy_apply(suite, run, ask, file):
+    generation = ask("status")[1]["policy"]["generation"]
+    path = file(policy.suite(metadata={"name": "next", "revision": 2}))
+
+    code, dry = ask("policy", "apply", path, "--dry-run")
+    assert (code, dry["applied"]) == (0, False)
+    assert {c["path"] for c in dry["changes"]} == {"metadata.name", "metadata.revision"}
+    assert run("policy", "apply", path, "--dry-run").stdout.startswith("would be applied: 2 changes")
+    assert ask("status")[1]["policy"]["generation"] == generation
+
+    code, value = ask("policy", "apply", path)
+    assert (code, value["applied"], value["unchanged"]) == (0, True, False)
+    assert value["generation"] > generation
+    assert value["changes"] == dry["changes"]
+    status = ask("status")[1]["policy"]
+    assert (status["name"], status["source"]) == ("next", "apply")
+    assert status["generation"] == value["generation"]
+
+    code, again = ask("policy", "apply", path)
+    assert (code, again["unchanged"], again["generation"]) == (0, True, value["generation"])
+    text = run("policy", "apply", path).stdout
+    assert text == f"unchanged: generation {value['generation']} is in force\n"
+
+
+def test_policy_apply_as_text(suite, run, file):
+    done = run("policy", "apply", file(policy.suite(metadata={"name": "told"})))
+    first, *rest = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert first.startswith("applied: generation ")
+    assert "  metadata.name" in rest
+    assert '    - "suite"' in rest
+    assert '    + "told"' in rest
+
+
+def test_policy_apply_of_an_invalid_document(suite, run, ask, file):
+    before = ask("status")[1]["policy"]
+    document = policy.suite(mode="off")
+    document["services"][0]["private_link"] = ["10.0.0.0/33"]
+    path = file(document)
+    code, value = ask("policy", "apply", path)
+    assert (code, value["error"]) == (1, "invalid-policy")
+    checked = ctl.value(ctl.run("policy", "check", path, "-o", "json"))
+    assert value["errors"] == checked["errors"]
+    done = run("policy", "apply", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(run("policy", "check", path).stderr)
+    assert ask("status")[1]["policy"] == before
+
+
+def test_policy_apply_of_what_needs_kubernetes(suite, ask, file):
+    document = policy.suite()
+    document["profiles"][0]["egress"]["rules"].append({"action": "allow", "to": "kubernetes-api"})
+    code, value = ask("policy", "apply", file(document))
+    assert code == 1
+    assert [e["path"] for e in value["errors"]] == ["profiles[0].egress.rules[1].to"]
+
+
+def test_policy_apply_of_no_file(suite, ask):
+    assert ask("policy", "apply", "/nonexistent") == (
+        1,
+        {
+            "error": "cannot-read",
+            "detail": "cannot read '/nonexistent': No such file or directory",
+        },
+    )
+
+
+def test_policy_confirm(suite, run, ask, file):
+    code, value = ask("policy", "confirm")
+    assert (code, value["error"]) == (1, "conflict")
+    before = ask("status")[1]["policy"]["name"]
+
+    path = file(policy.suite(metadata={"name": "tried"}))
+    done = run("policy", "apply", path, "--confirm", "2s")
+    assert done.returncode == 0
+    assert "goes back in 2s" in done.stdout
+    assert ask("status")[1]["policy"]["name"] == "tried"
+    wait_for("the way back", lambda: ask("status")[1]["policy"]["name"] == before, 10)
+
+    assert ask("policy", "apply", path, "--confirm", "3s")[0] == 0
+    code, value = ask("policy", "confirm")
+    assert code == 0
+    generation = ask("status")[1]["policy"]["generation"]
+    assert value["generation"] == generation
+    # Nothing happens: the only thing to wait for is the time.
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline:
+        assert ask("status")[1]["policy"]["generation"] == generation
+        time.sleep(0.2)
+
+
+# --- decisions
+
+
+def test_explain(suite, run, ask):
+    code, value = ask("explain", "--addr", w.PUBLIC, "--profile", "app")
+    assert code == 1
+    assert (value["verdict"], value["reason"], value["row"]) == ("deny", "public-egress", 16)
+    assert (value["profile"], value["port"], value["protocol"]) == ("app", 443, "tcp")
+    assert ask("explain", "--addr", w.PE_OTHER, "--profile", "app")[0] == 0
+    code, value = ask("explain", "--addr", w.PUBLIC, "--cgroup", "/app-any")
+    assert (code, value["profile"]) == (1, "app")
+    code, value = ask("explain", "--addr", w.DATABASE, "--profile", "app", "--protocol", "udp")
+    assert (code, value["protocol"]) == (1, "udp")
+    code, value = ask("explain", "--addr", w.PUBLIC)
+    assert (code, value["profile"]) == (0, "host")
+
+
+def test_explain_agrees_with_the_document(suite, ask, file):
+    path = file(policy.suite())
+    for addr in (w.PUBLIC, w.PE_OTHER, w.PRIVATE, w.AI_PUBLIC, "64:ff9b::8.8.8.8"):
+        args = ("explain", "--addr", addr, "--profile", "app")
+        assert ask(*args) == ask(*args, "--policy", path)
+
+
+def test_explain_a_name(suite, ask):
+    name = "my.openai.azure.com"
+    answers = ("--answer", f"{name}=10.20.0.4", "--answer", f"{name}=20.1.2.3")
+    code, value = ask("explain", "--name", name, "--profile", "app", *answers)
+    assert (code, value["verdict"], value["name"]) == (1, "deny", name)
+    assert [a["verdict"] for a in value["addresses"]] == ["allow", "deny"]
+
+
+def test_explain_resolves_a_name_by_itself(suite, ask):
+    hosts = subprocess.run(
+        ["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True
+    ).stdout
+    code, value = ask("explain", "--name", "localhost.localdomain", "--profile", "app")
+    if "localhost.localdomain" not in open("/etc/hosts", encoding="utf-8").read():
+        assert (code, value["error"]) in ((1, "not-resolved"), (0, None))
+    else:
+        assert code == 0
+        assert {a["address"] for a in value["addresses"]} <= set(hosts.split())
+
+
+def test_explain_a_name_that_does_not_exist(suite, ask):
+    code, value = ask("explain", "--name", "no-such-host.invalid")
+    assert (code, value["error"]) == (1, "not-resolved")
+
+
+def test_explain_an_unknown_profile(suite, run):
+    done = run("explain", "--addr", w.PUBLIC, "--profile", "nobody", "-o", "json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nobody" in done.stderr
+
+
+def test_explain_an_event(ztad, world, troupe, suite, ask):
+    event = refuse(ztad, world, troupe.get("app"))
+    code, value = ask("explain", "--event", event["seq"])
+    assert code == 1
+    for name in ("verdict", "reason", "row"):
+        assert value[name] == event[name]
+    assert value["address"] == event["destination"]["address"]
+    assert value["port"] == event["destination"]["port"]
+    assert value["profile"] == "app"
+    assert ask("explain", "--last")[1]["port"] == value["port"]
+    code, value = ask("explain", "--event", 2**53 - 1)
+    assert (code, value["error"]) == (1, "not-found")
+
+
+# --- events
+
+
+def events(run, *args: object) -> list[dict]:
+    done = run("events", *args, "-o", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_events_and_their_filters(ztad, world, troupe, suite, run):
+    first = refuse(ztad, world, troupe.get("app"))
+    second = refuse(ztad, world, troupe.get("shut"))
+
+    def seqs(*args: object) -> list[int]:
+        return [e["seq"] for e in events(run, *args)]
+
+    assert seqs()[-2:] == [first["seq"], second["seq"]]
+    assert len(seqs("-n", 1)) == 1
+    assert second["seq"] == seqs("-n", "1", "--verdict", "deny")[0]
+    assert seqs("--workload", first["workload"]["cgroup"], "-n1") == [first["seq"]]
+    both = seqs("--workload", "/app", "--workload", "/shut", "-n", 2)
+    assert both == [first["seq"], second["seq"]]
+    assert seqs("--reason", "imds", "--workload", "/app") == []
+    assert second["seq"] in seqs("--reason", "imds", "--reason", second["reason"])
+    assert second["seq"] not in seqs("--type", "lifecycle", "-n", 1000)
+    assert seqs("--since", second["time"])[-1] == second["seq"]
+    assert second["seq"] in seqs("--since", "1h")
+    assert seqs("--since", "2100-01-01T00:00:00Z") == []
+    assert events(run, "-n", 1, "--verdict", "deny") == [second]
+
+
+def test_events_as_a_table(ztad, world, troupe, suite, run):
+    event = refuse(ztad, world, troupe.get("app"))
+    done = run("events", "-n", 1, "--verdict", "deny")
+    head, row = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    columns = "SEQ TIME VERDICT REASON WORKLOAD PROCESS DESTINATION COUNT"
+    assert head.split() == columns.split()
+    cells = row.split()
+    assert cells[0] == str(event["seq"])
+    assert " ".join(cells[1:3]) == event["time"][:19].replace("T", " ")
+    assert cells[3:5] == ["deny", "public-egress"]
+    assert cells[5] == event["workload"]["cgroup"]
+    process = event["process"]
+    assert cells[6] == f"{process['comm']}[{process['pid']}]"
+    assert cells[7] == f"{w.PUBLIC}:{event['destination']['port']}"
+    assert cells[8] == str(event["count"])
+    head_at, row_at = head.index("VERDICT"), row.index("deny")
+    assert head_at == row_at
+
+
+@pytest.mark.parametrize("form", ["json", "table"])
+def test_events_followed(ztad, world, troupe, suite, form):
+    with subprocess.Popen(
+        [str(ZTACTL), "events", "-f", "-n", "1", "-o", form, "--type", "egress"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ZTA_SOCKET": str(ztad.socket)},
+    ) as follower:
+        try:
+            event = refuse(ztad, world, troupe.get("app"))
+            line = ""
+            while f":{event['destination']['port']} " not in line.replace(",", " ").replace(
+                '"port":', ":"
+            ):
+                line = follower.stdout.readline()
+                assert line, "the stream ended"
+            if form == "json":
+                assert json.loads(line) == event
+            follower.send_signal(signal.SIGINT)
+            assert follower.wait(5) == 0
+            assert follower.stderr.read() == ""
+        finally:
+            follower.kill()
+
+
+def test_top(ztad, world, troupe, suite, run, ask):
+    event = refuse(ztad, world, troupe.get("app"))
+    code, rows = ask("top", "--since", "1m")
+    assert code == 0
+    address = f"{w.PUBLIC}:{event['destination']['port']}"
+    (row,) = [r for r in rows if r["destination"] == address]
+    assert (row["workload"], row["profile"]) == (event["workload"]["cgroup"], "app")
+    assert (row["verdict"], row["reason"], row["count"]) == ("deny", "public-egress", 1)
+    assert row["last"] == event["time"]
+    done = run("top", "-n", "1", "--since", "1m")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "enforcing" in done.stdout.splitlines()[0]
+    assert address in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+# --- intervention
+
+
+def test_pause_and_resume(world, troupe, suite, run, ask):
+    code, value = ask("pause", "--for", "10m", "--reason", "test of the switch")
+    try:
+        assert code == 0
+        assert isinstance(value["until"], str)
+        status = ask("status")
+        assert status[0] == 0
+        assert (status[1]["healthy"], status[1]["enforcing"]) == (True, False)
+        assert (status[1]["mode"], status[1]["mode_source"]) == ("audit", "pause")
+        assert "not enforcing: paused" in run("status").stdout.splitlines()[0]
+        puppet = troupe.get("app")
+        puppet.tcp(w.PUBLIC).connect((w.PUBLIC, world.port()))
+    finally:
+        assert ask("resume")[0] == 0
+    assert ask("status")[1]["enforcing"] is True
+
+
+def test_pause_as_text(suite, run):
+    try:
+        done = run("pause", "--for", "5m", "--reason", "x")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("paused until 20")
+    finally:
+        assert run("resume").stdout == "resumed: the policy is in force\n"
+
+
+def test_quarantine_and_release(world, troupe, suite, run, ask):
+    puppet = troupe.get("app")
+    conversation = puppet.tcp(w.DATABASE)
+    conversation.connect((w.DATABASE, world.port()))
+    code, value = ask("quarantine", "/app", "--reason", "test")
+    try:
+        assert code == 0
+        assert (value["target"], value["workloads"]) == ("/app", 1)
+        assert value["closed"] >= 1
+        with pytest.raises(PermissionError):
+            puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+        states = {e["cgroup"]: e["state"] for e in ask("workloads")[1]}
+        assert states["/app"] == "quarantined"
+    finally:
+        code, value = ask("release", "/app")
+    assert code == 0
+    puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+    code, value = ask("release", "/app")
+    assert (code, value["error"]) == (1, "not-found")
+
+
+def test_strangers_are_denied(ztad, suite):
+    """Not in the group: the socket itself refuses."""
+    for args in (["status"], ["pause", "--for", "1m", "--reason", "x"]):
+        done = ctl.run(
+            *args, "-o", "json", socket=str(ztad.socket), user=65534, group=65534, extra_groups=[]
+        )
+        assert (done.returncode, ctl.value(done)["error"]) == (4, "forbidden")
+
+
+def test_a_silent_client_is_no_trouble(ztad, suite, ask):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(ztad.socket))
+        s.sendall(b"GET /v1/sta")
+        assert ask("status")[0] == 0
+
+
+def test_detach_asks_first(ztad, suite, run):
+    for answer in ("n\n", "", "\n", "yesterday\n"):
+        done = run("detach", stdin=answer)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Continue? [y/N]" in done.stderr
+        assert done.stderr.endswith("ztactl: nothing was changed\n")
+    done = run("detach", "-o", "json", stdin="n\n")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"] == "aborted"
+    assert run("status").returncode == 0
+
+
+def test_detach(world, ztad, suite, run, ask):
+    """Last: afterwards there is no daemon."""
+    done = run("detach", stdin="y\n")
+    assert done.returncode == 0
+    assert done.stdout == "detached: nothing is enforced any more\n"
+    assert ztad.finish() == 0
+    assert not ztad.bpffs.exists()
+    assert ask("status")[0] == 3
