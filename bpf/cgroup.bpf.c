@@ -88,13 +88,21 @@ static __always_inline void reach(struct scratch *s, __u32 slot, __u32 child)
 	}
 }
 
+/* The first n bytes of a word (n < 0: none, n > 8: all), without a branch for the verifier. */
+static __always_inline __u64 first_bytes(int n)
+{
+	int some = n & ~(n >> 31);
+
+	return ((1ULL << ((some & 7) * 8)) - 1) | (__u64)(__s64)((7 - some) >> 31);
+}
+
 /* Does the component in the scratch match this glob? */
 __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 {
 	struct scratch *s = the_scratch();
 	struct zta_glob *g;
 	void *globs;
-	int differ = 0;
+	__u64 differ = 0;
 
 	slot &= 1;
 	globs = bpf_map_lookup_elem(&zta_globs, &slot);
@@ -102,16 +110,15 @@ __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 	if (!s || !g || len < (__u32)g->prefix_len + g->suffix_len)
 		return 0;
 	for (int i = 0; i < WORDS; i++) {
-		int head = g->prefix_len - i * 8, tail = ZTA_COMPONENT_LEN - g->suffix_len - i * 8;
-		__u64 left = head >= 8 ? ~0ULL : head <= 0 ? 0 : (1ULL << (head * 8 & 63)) - 1;
-		__u64 right = tail <= 0 ? ~0ULL : tail >= 8 ? 0 : ~0ULL << (tail * 8 & 63);
+		__u64 left = first_bytes(g->prefix_len - i * 8);
+		__u64 right = ~first_bytes(ZTA_COMPONENT_LEN - g->suffix_len - i * 8);
 		__u64 a, b, c, d;
 
 		__builtin_memcpy(&a, s->key.name + i * 8, 8);
 		__builtin_memcpy(&b, g->prefix + i * 8, 8);
 		__builtin_memcpy(&c, s->right + i * 8, 8);
 		__builtin_memcpy(&d, g->suffix + i * 8, 8);
-		differ |= ((a ^ b) & left) || ((c ^ d) & right);
+		differ |= ((a ^ b) & left) | ((c ^ d) & right);
 	}
 	return !differ;
 }
