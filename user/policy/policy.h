@@ -198,7 +198,7 @@ void policy_free(struct policy *p);
  */
 int policy_needs_kubernetes(const struct policy *p, struct diag_list *errors);
 
-/* The built-in default document; static storage. */
+/* The built-in default document (one for machines, one for pods); static storage. */
 const char *policy_builtin_text(void);
 
 /* Index of a profile by name, or -ENOENT. */
