@@ -69,16 +69,16 @@ static void print_one(const struct ctl *c, const json_t *v)
 	print_field(c->color, "hint", PRINT_PLAIN, "%s", print_string(v, "hint"));
 }
 
-static void print_chain(const struct ctl *c, const json_t *chain)
+static void print_chain(const struct ctl *c, const char *asked, const json_t *chain)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	const json_t *name;
 	size_t i;
 
 	json_array_foreach (chain, i, name)
-		(void)buf_printf(&text, "%s%s", i ? " -> " : "", json_string_value(name));
+		(void)buf_printf(&text, " -> %s", json_string_value(name));
 	if (text.data)
-		print_field(c->color, "chain", PRINT_PLAIN, "%s", text.data);
+		print_field(c->color, "chain", PRINT_PLAIN, "%s%s", asked, text.data);
 }
 
 void question_print(const struct ctl *c, const json_t *v)
@@ -91,7 +91,7 @@ void question_print(const struct ctl *c, const json_t *v)
 		return;
 	}
 	print_verdict(c, print_string(v, "verdict"), print_string(v, "name"));
-	print_chain(c, json_object_get(v, "chain"));
+	print_chain(c, print_string(v, "name"), json_object_get(v, "chain"));
 	json_array_foreach (addresses, i, one) {
 		putchar('\n');
 		print_one(c, one);
