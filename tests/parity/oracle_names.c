@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "parity/oracle_names.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+
+void oracle_bytes(const struct zta_addr *a, struct bytes *ret)
+{
+	*ret = (struct bytes){ .len = a->family == ZTA_V4 ? 4 : 16 };
+	memcpy(ret->b, a->w, ret->len);
+}
+
+static bool bit(const uint8_t *b, unsigned n)
+{
+	return b[n / 8] >> (7 - n % 8) & 1;
+}
+
+int oracle_longest(const struct policy_prefixes *v, const struct bytes *a)
+{
+	int longest = -1;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct bytes net;
+		unsigned n = 0;
+
+		oracle_bytes(&v->v[i].addr, &net);
+		if (net.len != a->len)
+			continue;
+		while (n < v->v[i].len && bit(net.b, n) == bit(a->b, n))
+			n++;
+		if (n == v->v[i].len && (int)n > longest)
+			longest = (int)n;
+	}
+	return longest;
+}
+
+int oracle_rank(const char *pattern, const char *name)
+{
+	size_t n = strlen(name), p = strlen(pattern);
+	int labels = 1;
+
+	for (const char *s = pattern; *s; s++)
+		labels += *s == '.';
+	if (strncmp(pattern, "*.", 2) != 0)
+		return strcasecmp(pattern, name) ? -1 : 2 * labels + 1;
+	if (n <= p - 1 || strcasecmp(name + n - (p - 1), pattern + 1) != 0)
+		return -1;
+	return 2 * labels;
+}
+
+int oracle_best(const struct policy_names *v, const char *name)
+{
+	int best = -1;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (oracle_rank(v->v[i], name) > best)
+			best = oracle_rank(v->v[i], name);
+	return best;
+}
+
+static bool has_protocol(const struct policy_rule *r, uint8_t proto)
+{
+	bool tcp_only = r->dest == POLICY_DEST_NAMES && r->action == POLICY_ACTION_ALLOW && r->tls;
+
+	switch (proto) {
+	case IPPROTO_TCP:
+		return r->protos & ZTA_PROTO_TCP;
+	case IPPROTO_UDP:
+		return (r->protos & ZTA_PROTO_UDP) && !tcp_only;
+	case IPPROTO_ICMP:
+		return (r->protos & ZTA_PROTO_ICMP) && !tcp_only;
+	default:
+		return (r->protos & ZTA_PROTO_OTHER) && !tcp_only;
+	}
+}
+
+static bool has_port(const struct policy_rule *r, uint16_t port)
+{
+	for (size_t i = 0; i < r->ports.n; i++)
+		if (port >= r->ports.v[i].lo && port <= r->ports.v[i].hi)
+			return true;
+	return r->ports.n == 0;
+}
+
+static bool matches(const struct question *q, const struct policy_rule *r)
+{
+	return r->expires > q->now && has_protocol(r, q->proto) && has_port(r, q->port);
+}
+
+/* Is @r to be preferred to @old of the same length? */
+static bool denies_first(const struct policy_rule *r, const struct policy_rule *old)
+{
+	return r->action == POLICY_ACTION_DENY && old->action == POLICY_ACTION_ALLOW;
+}
+
+static const struct policy_rule *by_address(const struct question *q, int *ret_len)
+{
+	const struct policy_rule *best = NULL;
+
+	*ret_len = -1;
+	for (size_t i = 0; i < q->profile->n_rules; i++) {
+		const struct policy_rule *r = &q->policy->rules[q->profile->rules[i]];
+		int len;
+
+		if (r->dest != POLICY_DEST_CIDR || !matches(q, r))
+			continue;
+		len = oracle_longest(&r->cidr, q->addr);
+		if (len > *ret_len || (len >= 0 && len == *ret_len && denies_first(r, best))) {
+			best = r;
+			*ret_len = len;
+		}
+	}
+	return best;
+}
+
+/* Of the profile's rules for one name the one with the most specific pattern, denials first. */
+static const struct policy_rule *by_name(const struct question *q, const char *name,
+					 bool *ret_rebinding)
+{
+	bool private = oracle_longest(&q->policy->private_ranges, q->addr) >= 0;
+	const struct policy_rule *best = NULL;
+	int best_rank = -1;
+	bool kept = false;
+
+	for (size_t i = 0; i < q->profile->n_rules; i++) {
+		const struct policy_rule *r = &q->policy->rules[q->profile->rules[i]];
+		int rank = r->dest == POLICY_DEST_NAMES ? oracle_best(&r->names, name) : -1;
+
+		if (rank < 0 || !matches(q, r))
+			continue;
+		if (r->has_within && oracle_longest(&r->within, q->addr) < 0)
+			continue;
+		if (private && !r->has_within && r->action == POLICY_ACTION_ALLOW) {
+			kept = true;
+			continue;
+		}
+		if (rank > best_rank || (rank == best_rank && denies_first(r, best))) {
+			best = r;
+			best_rank = rank;
+		}
+	}
+	if (!best && kept)
+		*ret_rebinding = true;
+	return best;
+}
+
+void oracle_rules(const struct question *q, const struct parity_case *c, struct oracle_rule *ret)
+{
+	int len, host = q->addr->len == 4 ? 32 : 128;
+
+	*ret = (struct oracle_rule){ .rule = by_address(q, &len) };
+	for (size_t i = 0; i < c->n_answers; i++) {
+		struct zta_addr answered = c->answers[i].addr;
+		const struct policy_rule *r;
+		struct bytes a;
+
+		oracle_bytes(&answered, &a);
+		if (a.len != q->addr->len || memcmp(a.b, q->addr->b, a.len) != 0)
+			continue;
+		r = by_name(q, c->answers[i].name, &ret->rebinding);
+		if (r && (!ret->rule || len < host || denies_first(r, ret->rule))) {
+			ret->rule = r;
+			len = host;
+		}
+	}
+}
