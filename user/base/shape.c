@@ -97,6 +97,7 @@ static void check_list(struct tree *t, struct tree_node *node, const struct shap
 		shape_check(t, child, s->item, errors);
 		if (s->max && child->ordinal == s->max)
 			tree_error(t, child, errors, "more than %lld entries", (long long)s->max);
+		child->bad |= s->max && child->ordinal > s->max; /* told once */
 	}
 }
 
@@ -125,9 +126,10 @@ static void check_members(struct tree *t, struct tree_node *node, const struct s
 			tree_error_key(t, child, errors, "unknown member \"%s\"", child->key);
 		} else if (s->kind == SHAPE_MAP) {
 			shape_check(t, child, s->item, errors);
-			if (s->max && others++ == s->max)
+			if (s->max && others == s->max)
 				tree_error_key(t, child, errors, "more than %lld of these",
 					       (long long)s->max);
+			child->bad |= s->max && others++ > s->max; /* told once */
 		}
 	}
 	for (const struct shape_member *const *table = s->members; table && *table; table++)
