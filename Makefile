@@ -43,6 +43,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(B)/%.o)
 CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
 LIB := $(B)/libzta.a
+DAEMON_LIB := $(B)/libztad.a
 TEST_SRC := $(wildcard tests/unit/*/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(B)/%)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
@@ -85,7 +86,11 @@ $(LIB): $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/ztad: $(DAEMON_OBJ) $(LIB)
+$(DAEMON_LIB): $(filter-out %/main.o,$(DAEMON_OBJ))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/ztad: $(B)/user/daemon/main.o $(DAEMON_LIB) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
@@ -94,6 +99,11 @@ $(B)/ztactl: $(CTL_OBJ) $(LIB)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # --- tests: one program a file
+$(B)/tests/unit/daemon/%: tests/unit/daemon/%.c $(DAEMON_LIB) $(LIB) | deps-check
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(DAEMON_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
+
 $(B)/tests/%: tests/%.c $(LIB) | deps-check
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "daemon/config.h"
+
+static int parse(const char *text, struct diag_list *errors, struct config *ret)
+{
+	return config_parse(text, strlen(text), errors, ret);
+}
+
+static void test_nothing_said_is_the_default(void **state)
+{
+	struct diag_list errors = { 0 };
+	struct config c = { 0 };
+
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	assert_int_equal(parse("{}", &errors, &c), 0);
+	assert_null(c.cluster);
+	assert_null(c.node_id);
+	assert_true(c.existing_keep);
+	assert_false(c.log_allowed);
+	assert_false(c.orphan_audit);
+	assert_int_equal(c.orphan_after_ns, 24 * 3600 * NS_PER_S);
+	assert_int_equal(c.journal.segment_bytes, 0);
+	assert_int_equal(errors.n, 0);
+	config_free(&c);
+}
+
+static void test_an_orphan_weakens_itself_under_kubernetes(void **state)
+{
+	struct config c;
+
+	setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
+	config_defaults(&c);
+	assert_true(c.orphan_audit);
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	config_defaults(&c);
+	assert_false(c.orphan_audit);
+}
+
+static void test_every_member_is_read(void **state)
+{
+	struct diag_list errors = { 0 };
+	struct config c = { 0 };
+
+	assert_int_equal(
+		parse("{\"cluster\":\"prod-weu\",\"node_id\":\"n1\",\"existing\":\"judge\","
+		      "\"log_allowed\":true,\"orphan\":{\"after\":\"10m\",\"action\":\"audit\"},"
+		      "\"journal\":{\"segment_bytes\":65536,\"retain_bytes\":1048576,"
+		      "\"retain\":\"90d\",\"fsync\":\"200ms\"}}",
+		      &errors, &c),
+		0);
+	assert_string_equal(c.cluster, "prod-weu");
+	assert_string_equal(c.node_id, "n1");
+	assert_false(c.existing_keep);
+	assert_true(c.log_allowed);
+	assert_true(c.orphan_audit);
+	assert_int_equal(c.orphan_after_ns, 600 * NS_PER_S);
+	assert_int_equal(c.journal.segment_bytes, 65536);
+	assert_int_equal(c.journal.retain_bytes, 1048576);
+	assert_int_equal(c.journal.retain_ns, 90 * 86400 * NS_PER_S);
+	assert_int_equal(c.journal.fsync_ms, 200);
+	config_free(&c);
+}
+
+static void test_each_error_has_its_place(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line, column;
+		const char *path;
+	} cases[] = {
+		{ "{\n \"clusters\": \"x\"}", 2, 2, "clusters" },
+		{ "{\"cluster\": 7}", 1, 13, "cluster" },
+		{ "{\"cluster\": \"\"}", 1, 13, "cluster" },
+		{ "{\"existing\": \"maybe\"}", 1, 14, "existing" },
+		{ "{\"log_allowed\": \"true\"}", 1, 17, "log_allowed" },
+		{ "{\"orphan\": {\n\"after\": \"1y\"}}", 2, 10, "orphan.after" },
+		{ "{\"orphan\": {\"after\": \"0s\"}}", 1, 22, "orphan.after" },
+		{ "{\"orphan\": {\"action\": \"die\"}}", 1, 23, "orphan.action" },
+		{ "{\"journal\": {\"segment_bytes\": 1}}", 1, 31, "journal.segment_bytes" },
+		{ "{\"journal\": {\"fsync\": \"2m\"}}", 1, 23, "journal.fsync" },
+		{ "{\"journal\": {\"strict\": true}}", 1, 14, "journal.strict" },
+		{ "{\"sinks\": []}", 1, 2, "sinks" }, /* nothing reads it: not accepted */
+		{ "[]", 1, 1, "" },
+		{ "{\"cluster\": \"a\", \"cluster\": \"b\"}", 1, 18, "cluster" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct diag_list errors = { 0 };
+		struct config c = { 0 };
+
+		if (parse(cases[i].text, &errors, &c) != -EINVAL)
+			fail_msg("accepted: %s", cases[i].text);
+		assert_int_equal(errors.n, 1);
+		if (errors.v[0].line != cases[i].line || errors.v[0].column != cases[i].column ||
+		    strcmp(errors.v[0].path, cases[i].path) != 0)
+			fail_msg("%s: %u:%u %s: %s", cases[i].text, errors.v[0].line,
+				 errors.v[0].column, errors.v[0].path, errors.v[0].message);
+		assert_null(c.cluster); /* untouched */
+		diag_list_free(&errors);
+	}
+}
+
+static void test_all_errors_are_reported(void **state)
+{
+	struct diag_list errors = { 0 };
+	struct config c = { 0 };
+
+	assert_int_equal(parse("{\"a\": 1, \"existing\": \"x\", \"journal\": {\"retain\": \"y\"}}",
+			       &errors, &c),
+			 -EINVAL);
+	assert_int_equal(errors.n, 3);
+	assert_string_equal(errors.v[0].path, "a");
+	assert_string_equal(errors.v[2].path, "journal.retain");
+	diag_list_free(&errors);
+}
+
+static void test_what_is_no_json_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"", "{", "{} {}", "{\"cluster\":}", "\xef\xbb\xbf{}", "{\"cluster\":\"\xff\"}"
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct diag_list errors = { 0 };
+		struct config c = { 0 };
+
+		assert_int_equal(parse(texts[i], &errors, &c), -EINVAL);
+		assert_true(errors.n >= 1);
+		diag_list_free(&errors);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_said_is_the_default),
+		cmocka_unit_test(test_an_orphan_weakens_itself_under_kubernetes),
+		cmocka_unit_test(test_every_member_is_read),
+		cmocka_unit_test(test_each_error_has_its_place),
+		cmocka_unit_test(test_all_errors_are_reported),
+		cmocka_unit_test(test_what_is_no_json_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

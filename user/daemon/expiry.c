@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expiry.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "daemon/daemon.h"
+#include "daemon/inforce.h"
+#include "daemon/notes.h"
+#include "policy/image.h"
+
+#define AHEAD_S (14 * 24 * 3600)
+#define AGAIN_S 10 /* after a failure */
+
+static void tell(struct daemon *d, const char *what, const char *path, int64_t expires)
+{
+	char at[RFC3339_LEN];
+
+	rfc3339_format((uint64_t)expires * NS_PER_S, at);
+	log_info("daemon: rule %s rule=%s expires=%s", what, path, at);
+	notes_tell(d, RECORD_POLICY, what, json_pack("{s:s, s:s}", "rule", path, "expires", at));
+}
+
+/* Dates in (@from, @to]: tell each of them (@what not NULL), return how many. */
+static size_t between(struct daemon *d, const char *what, int64_t from, int64_t to)
+{
+	const struct policy *p = d->inforce->policy;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct policy_rule *r = &p->rules[i];
+
+		if (r->expires <= from || r->expires > to)
+			continue;
+		n++;
+		if (what)
+			tell(d, what, r->path, r->expires);
+	}
+	for (size_t i = 0; i < p->n_profiles; i++)
+		for (size_t k = 0; k < p->profiles[i].n_ai_allow; k++) {
+			const struct policy_ai_allow *a = &p->profiles[i].ai_allow[k];
+
+			if (a->expires <= from || a->expires > to || !p->profiles[i].path ||
+			    !str_starts(a->path, p->profiles[i].path)) /* inherited: told there */
+				continue;
+			n++;
+			if (what)
+				tell(d, what, a->path, a->expires);
+		}
+	return n;
+}
+
+static void announce(struct daemon *d, int64_t now)
+{
+	int64_t told = d->store.expiry_told > now ? d->store.expiry_told : now;
+
+	if (now + AHEAD_S <= told || !between(d, "expiring", told, now + AHEAD_S))
+		return;
+	d->store.expiry_told = now + AHEAD_S;
+	inforce_save(d);
+}
+
+void expiry_tick(struct daemon *d)
+{
+	int64_t now = time(NULL), due = d->inforce->image->next_expiry;
+	struct diag diag = { 0 };
+
+	announce(d, now);
+	if (now < due || now < d->inforce->refresh_after)
+		return;
+	if (inforce_refresh(d, &diag) < 0) { /* the rule stays open until it works */
+		log_err("daemon: an expired rule is still in force, retrying: %s", diag.text);
+		d->inforce->refresh_after = now + AGAIN_S;
+		return;
+	}
+	(void)between(d, "expired", due - 1, now); /* their number is of no use here */
+}
+
+size_t expiry_soon(const struct daemon *d)
+{
+	int64_t now = time(NULL);
+
+	return between((struct daemon *)d, NULL, now, now + AHEAD_S);
+}

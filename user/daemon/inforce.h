@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy in force, and the one way to replace it.
+ *
+ * Theory of operation
+ *
+ * A document is checked (parsed, compiled once to see that it fits). inforce_put() gives
+ * it a generation, writes the state file with everything that the new policy needs (document,
+ * generation, ids), and then has policy/apply switch the kernel. Killed before the switch, the
+ * kernel holds the old policy and the next daemon finds the new one in the state: it puts that in
+ * force. Killed after it, both say the same. A failed switch takes the state back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store.h"
+#include "policy/policy.h"
+
+struct daemon;
+struct diag;
+struct policy_check;
+struct policy_image;
+
+struct inforce {
+	struct policy *policy; /* NULL until the first one */
+	struct policy_image *image;
+	uint32_t generation;
+	bool last_good;	       /* for want of the file */
+	int64_t refresh_after; /* Unix s: not before, the last attempt failed */
+	bool unsaved; /* the state directory could not be written: a restart knows the old one */
+	struct policy_prefixes resolvers; /* what "system" stands for */
+};
+
+int inforce_up(struct daemon *d, struct diag *diag);
+void inforce_down(struct daemon *d);
+
+/**
+ * inforce_check() - policy_check(), as far as this machine can tell
+ * @ret:	caller runs policy_check_free(), also on failure
+ *
+ * Beyond it: `to` needs Kubernetes, which is not there.
+ * Return: as policy_check().
+ */
+int inforce_check(struct daemon *d, const char *text, size_t len, struct policy_check *ret);
+
+/**
+ * inforce_put() - Put a checked document in force
+ * @c:		its policy and image are taken on success
+ * @source:	who wants it
+ *
+ * Return: 1 in force now, 0 it was already (the same bytes: same generation), or a negative errno:
+ * the old one stays.
+ */
+int inforce_put(struct daemon *d, struct policy_check *c, enum store_source source,
+		struct diag *diag);
+
+/**
+ * inforce_start() - The same for the policy that a starting daemon has chosen
+ *
+ * The bytes that were in force before keep their generation; maps are filled in any case.
+ */
+int inforce_start(struct daemon *d, struct policy_check *c, enum store_source source,
+		  struct diag *diag);
+
+/* Compile again and fill the maps: a rule expired, a resolver changed. Same generation. */
+int inforce_refresh(struct daemon *d, struct diag *diag);
+
+/* Take the resolvers of the machine anew; refresh when they changed and the policy asks. */
+void inforce_follow_resolvers(struct daemon *d);
+
+/* Write the state file; a failure is remembered and makes the daemon unhealthy. */
+void inforce_save(struct daemon *d);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Capabilities: what is missing at start, and what is kept afterwards. */
+#pragma once
+
+struct diag;
+
+/* Everything the daemon will need is there? 0 or -EPERM; @d names what is missing, and why. */
+int isolate_check(struct diag *d);
+
+/**
+ * isolate_drop() - Give up what the daemon does not need while it runs
+ *
+ * The bounding set, the ambient set and no_new_privs are set too: nothing that this process
+ * starts can get more. Return: 0 or a negative errno.
+ */
+int isolate_drop(struct diag *d);
