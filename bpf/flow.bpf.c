@@ -4,12 +4,16 @@
  *
  * A connection that a peer opened is allowed by row 2. The child of a listener inherits the
  * listener's note (the map clones); when its handshake is done it is marked here, with the peer's
- * address, before it can send a byte. connect() on the same socket clears the mark.
+ * address, before it can send a byte; not when the handshake was forged on lo. connect() on the
+ * same socket clears the mark.
  */
 #include "maps.h"
 
+#include <stddef.h>
+
 #include <bpf/bpf_endian.h>
 
+#include "forged.h"
 #include "zta_decide_types.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -42,6 +46,8 @@ int zta_sockops(struct bpf_sock_ops *ctx)
 	}
 	st->called_port = bpf_ntohl(ctx->remote_port);
 	st->caller_key = 0;
-	st->flags = (st->flags & ZTA_SOCK_BORN) | ZTA_SOCK_INBOUND | ZTA_SOCK_CALLED;
+	st->flags = (st->flags & ZTA_SOCK_BORN) | ZTA_SOCK_CALLED;
+	if (!zta_is_forged(st, &st->called, st->called_port, ctx->local_port))
+		st->flags |= ZTA_SOCK_INBOUND;
 	return 1;
 }

@@ -22,8 +22,10 @@
  *
  * A denied packet is dropped; nothing is cached for it. The daemon closes the socket when it lives.
  *
- * Ingress. Notes UDP peers of closed profiles' sockets. Nothing is ever refused here.
+ * Ingress. Notes UDP peers of closed profiles' sockets, and handshakes forged on lo. Nothing is
+ * ever refused here.
  */
+#include "forged.h"
 #include "judge.h"
 #include "packet.h"
 
@@ -105,7 +107,9 @@ static __noinline int is_inbound(struct __sk_buff *skb, struct zta_sock *st,
 	__u64 now, *seen;
 
 	if (p->proto == IPPROTO_TCP) {
-		if (state == BPF_TCP_LISTEN || (st && (st->flags & ZTA_SOCK_INBOUND)))
+		if (state == BPF_TCP_LISTEN)
+			return !zta_is_forged(st, &p->dst, p->dport, p->sport);
+		if (st && (st->flags & ZTA_SOCK_INBOUND))
 			return 1;
 		if ((st && !(st->flags & ZTA_SOCK_ADOPTED)) || state == BPF_TCP_SYN_SENT)
 			return 0;
@@ -322,6 +326,29 @@ static __always_inline int keeps_peers(struct __sk_buff *skb, struct zta_sock *s
 	return st->flags & ZTA_SOCK_PEERS;
 }
 
+/* On lo: not forged by a raw or packet socket. A packet to oneself answers nobody else. */
+static __always_inline int is_own_source(const struct zta_sock *st, const struct zta_packet *p)
+{
+	struct zta_local_key local = { .netns = st ? st->netns : 0, .addr = p->src };
+
+	return zta_is_loopback(&p->src) || same_addr(&p->src, &p->dst) ||
+	       bpf_map_lookup_elem(&zta_local, &local);
+}
+
+/* A listener is asked through lo by a source that is not local. */
+static __always_inline void note_forged(struct __sk_buff *skb, struct zta_sock *st)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct zta_peer_key key;
+	struct zta_packet p;
+
+	zta_packet_read(skb, &p);
+	if (p.proto != IPPROTO_TCP || is_own_source(st, &p))
+		return;
+	key = zta_forged_key(st, &p.src, p.sport, p.dport);
+	bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY);
+}
+
 static __always_inline void note_peer(struct __sk_buff *skb, struct zta_sock *st)
 {
 	struct zta_peer_key key = {};
@@ -331,13 +358,8 @@ static __always_inline void note_peer(struct __sk_buff *skb, struct zta_sock *st
 	zta_packet_read(skb, &p);
 	if (p.proto != IPPROTO_UDP || p.flags || !p.sport)
 		return;
-	if (skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&p.src)) {
-		struct zta_local_key local = { .netns = st->netns, .addr = p.src };
-
-		/* forged by a raw or packet socket on lo, unless it is our own address */
-		if (!bpf_map_lookup_elem(&zta_local, &local))
-			return;
-	}
+	if (skb->ifindex == LOOPBACK_IFINDEX && !is_own_source(st, &p))
+		return;
 	now = bpf_ktime_get_ns();
 	if (st->peer_port == p.sport && same_addr(&st->peer, &p.src) &&
 	    now - st->peer_time < REWRITE_S)
@@ -360,7 +382,14 @@ int zta_ingress(struct __sk_buff *skb)
 	if (!sk)
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_UDP)
+	if (!sk)
+		return PASS;
+	if (sk->protocol == IPPROTO_TCP) {
+		if (skb->ifindex == LOOPBACK_IFINDEX && sk->state == BPF_TCP_LISTEN)
+			note_forged(skb, bpf_sk_storage_get(&zta_sockets, sk, 0, 0));
+		return PASS;
+	}
+	if (sk->protocol != IPPROTO_UDP)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
 	if (st && keeps_peers(skb, st))

@@ -17,6 +17,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 
+#include "dhcp.h"
 #include "zta_decide.h"
 
 #define ZTA_PACKET_MALFORMED (1U << 0) /* cannot be read to its transport header */
@@ -146,30 +147,6 @@ static __always_inline void zta_packet_read(struct __sk_buff *skb, struct zta_pa
 	p->type = l4 >> 32;
 }
 
-static __always_inline int zta_is_private4(__be32 a)
-{
-	__u32 h = bpf_ntohl(a);
-
-	return h >> 24 == 10 || h >> 20 == 0xac1 || h >> 16 == 0xc0a8 || h >> 16 == 0xa9fe ||
-	       h >> 22 == 0x191 /* 100.64.0.0/10 */;
-}
-
-/*
- * DHCP: 68 to 67 of IPv4, 546 to 547 of IPv6. Only where a DHCP server can be: broadcast, private,
- * link-local, multicast, and 168.63.129.16, which is Azure's. A public address would be a way out.
- */
-static __always_inline int zta_is_dhcp(const struct zta_addr *dst, __u16 sport, __u16 dport)
-{
-	if (dst->family == ZTA_V4)
-		return sport == 68 && dport == 67 &&
-		       (dst->w[0] == 0xffffffff || zta_is_private4(dst->w[0]) ||
-			dst->w[0] == bpf_htonl(0xa83f8110));
-	return sport == 546 && dport == 547 &&
-	       ((dst->w[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
-		(dst->w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-		(dst->w[0] & bpf_htonl(0xfe000000)) == bpf_htonl(0xfc000000));
-}
-
 /*
  * What no verdict may break. @kernel: the socket has no note and is a raw one, which only the
  * kernel's own control sockets are (ICMP errors and echo replies, RST, TIME_WAIT and SYN-cookie
@@ -187,7 +164,9 @@ static __always_inline int zta_packet_is_network(const struct zta_packet *p, int
 		    ((p->dst.w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
 		     scope == bpf_htonl(0xff020000)))
 			return 1;
-		return kernel && (p->type <= 4 || p->type == 129);
+		/* the kernel probes neighbours by their global addresses too */
+		return kernel && (p->type <= 4 || p->type == 129 ||
+				  (p->type >= 133 && p->type <= 137 && p->hops == 255));
 	}
 	if (p->proto == IPPROTO_ICMP)
 		return kernel && (p->type == 0 || p->type == 3 || p->type == 4 || p->type == 5 ||

@@ -45,7 +45,8 @@ struct zta_sock {
 };
 _Static_assert(sizeof(struct zta_sock) == 168, "layout");
 
-/* LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns */
+/* LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns.
+ * Handshakes forged on lo too: cookie = netns | 1 << 63, pad = own port (bpf/forged.h). */
 struct zta_peer_key {
 	__u64 cookie;
 	struct zta_addr addr;
