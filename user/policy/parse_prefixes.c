@@ -235,7 +235,7 @@ int parse_resolvers(struct parse *ps)
 {
 	struct tree_node *list = parse_get(ps, ps->root, "resolvers"), *entry;
 	_cleanup_(free_growing) struct growing g = {};
-	bool broken;
+	bool broken = false;
 	int r;
 
 	if (!list) {
