@@ -86,6 +86,14 @@ WRONG = {
     "nothing long": (["pause", "--for", "0s", "--reason", "x"], "--for: '0s' is not a duration"),
     "quarantine without reason": (["quarantine", "/a"], "'quarantine' needs --reason R"),
     "target": (["quarantine", "ml/chat", "--reason", "x"], "'ml/chat' is not a cgroup path"),
+    "empty target": (["release", ""], "TARGET: '' is not a cgroup path"),
+    "target above": (["release", "/a/../b"], "TARGET: '/a/../b' is not a cgroup path"),
+    "target without component": (["release", "/a//b"], "TARGET: '/a//b' is not"),
+    "paused workload": (
+        ["pause", "--for", "1m", "--reason", "x", "--workload", "a"],
+        "--workload: 'a' is not a cgroup path",
+    ),
+    "resumed workload": (["resume", "--workload", "."], "--workload: '.' is not a cgroup path"),
     "confirm": (["policy", "apply", "f", "--confirm", "soon"], "--confirm: 'soon' is not"),
     "dry and confirmed": (
         ["policy", "apply", "f", "--dry-run", "--confirm", "1m"],
@@ -141,6 +149,11 @@ def test_wrong_usage_is_plain_text_and_weighs_more_than_an_absent_daemon(what):
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("ztactl: ") and done.stderr.count("\n") == 1
         assert why in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a/", "/a/b.service", "/..a/...", "/a b"])
+def test_cgroup_paths(path):
+    assert ctl.run("release", path).returncode == 3
 
 
 def test_options_may_stand_anywhere():

@@ -312,3 +312,35 @@ enum ctl_exit args_check_since(const struct ctl_args *a)
 			 "2026-11-23T20:25:01Z",
 			 text);
 }
+
+/* Length of the component at @at when a path may have it, else 0. */
+static size_t component(const char *at)
+{
+	size_t len = strcspn(at, "/");
+
+	if ((len == 1 && at[0] == '.') || (len == 2 && at[0] == '.' && at[1] == '.'))
+		return 0;
+	return len;
+}
+
+enum ctl_exit args_check_cgroup(const char *what, const char *path)
+{
+	const char *at = path;
+
+	if (!path)
+		return CTL_OK;
+	while (*at == '/') {
+		size_t len = component(++at);
+
+		if (!*at)
+			return CTL_OK; /* the attach point, or a '/' at the end */
+		if (!len)
+			break;
+		at += len;
+	}
+	if (at > path && !*at)
+		return CTL_OK;
+	return ctl_usage("%s: '%s' is not a cgroup path like /system.slice/chat.service, below "
+			 "the attach point",
+			 what, path);
+}

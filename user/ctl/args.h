@@ -69,6 +69,9 @@ enum ctl_exit args_duration(const struct ctl_args *a, const char *name, uint64_t
 /* CTL_USAGE when --since was given and is neither a duration nor an RFC 3339 time. */
 enum ctl_exit args_check_since(const struct ctl_args *a);
 
+/* CTL_USAGE when @path (NULL: fine) is not "/a/b" without ".", ".." and "//"; @what names it. */
+enum ctl_exit args_check_cgroup(const char *what, const char *path);
+
 /* Help for everything, for a group of verbs ("policy"), for one verb. */
 void args_help(FILE *f, const struct ctl_verb *const *verbs);
 void args_help_group(FILE *f, const struct ctl_verb *const *verbs, const char *group);

@@ -17,6 +17,8 @@ static enum ctl_exit run_pause(const struct ctl *c, const struct ctl_args *a)
 	enum ctl_exit r;
 
 	r = args_duration(a, "for", &seconds);
+	if (r == CTL_OK)
+		r = args_check_cgroup("--workload", args_get(a, "workload"));
 	if (r != CTL_OK)
 		return r;
 	if (!*args_get(a, "reason"))
@@ -46,8 +48,10 @@ static enum ctl_exit run_resume(const struct ctl *c, const struct ctl_args *a)
 {
 	struct call q;
 	json_t *v;
-	enum ctl_exit r;
+	enum ctl_exit r = args_check_cgroup("--workload", args_get(a, "workload"));
 
+	if (r != CTL_OK)
+		return r;
 	call_init(&q, "POST", "/v1/resume");
 	call_add(&q, "workload", args_get(a, "workload"));
 	r = call_print(c, &q, &v);

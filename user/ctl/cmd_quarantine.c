@@ -12,12 +12,11 @@ static enum ctl_exit change(const struct ctl *c, const struct ctl_args *a, const
 			    json_t **ret)
 {
 	const char *reason = args_get(a, "reason");
+	enum ctl_exit r = args_check_cgroup("TARGET", a->operand);
 	struct call q;
 
-	if (a->operand[0] != '/')
-		return ctl_usage("'%s' is not a cgroup path: it starts with '/' and stands below "
-				 "the attach point",
-				 a->operand);
+	if (r != CTL_OK)
+		return r;
 	if (reason && !*reason)
 		return ctl_usage("--reason: say why, it is recorded");
 	call_init(&q, "POST", path);

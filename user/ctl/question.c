@@ -104,9 +104,7 @@ static enum ctl_exit read_who(const struct ctl_args *a, struct question *q)
 	q->profile = args_get(a, "profile");
 	if (q->cgroup && q->profile)
 		return ctl_usage("--cgroup and --profile exclude each other");
-	if (q->cgroup && q->cgroup[0] != '/')
-		return ctl_usage("--cgroup: '%s' does not start with '/'", q->cgroup);
-	return CTL_OK;
+	return args_check_cgroup("--cgroup", q->cgroup);
 }
 
 /* Off line nothing resolves a name but --answer. */
