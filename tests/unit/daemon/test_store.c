@@ -175,7 +175,7 @@ static void test_a_broken_state_is_set_aside(void **state)
 		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
 		"\"ids\":{\"profiles\":[[\"a\",512,1]],\"services\":[]}}",
 	};
-	char path[256], bad[256];
+	char path[256], bad[264];
 
 	snprintf(path, sizeof(path), "%s/state.json", (char *)*state);
 	snprintf(bad, sizeof(bad), "%s.bad", path);
