@@ -21,7 +21,7 @@ check: ## Install what is missing, build, run every test (root)
 
 lint: $(SKEL) ## Include order, format, clang-tidy, shellcheck, sizes, man pages
 	@tools/deps --check check
-	@LINT_USER_FLAGS="$(filter-out -f% -Werror,$(CPPFLAGS) $(CFLAGS)) -Itests" \
+	@LINT_USER_FLAGS="$(filter-out -f% -Werror -DZTA_VERSION=%,$(CPPFLAGS) $(CFLAGS)) -DZTA_VERSION=__FILE__ -Itests" \
 		LINT_BPF_FLAGS="$(filter-out -Werror,$(BPF_CFLAGS))" tools/lint
 
 fmt: ## Format the C files in place

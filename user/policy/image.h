@@ -25,8 +25,8 @@ struct image_literal {
 };
 
 /*
- * Ids that stay with a name over policies: counters and sockets refer to them. Profile id 0 is never
- * given out.
+ * Ids that stay with a name over policies: counters and sockets refer to them. Profile id 0 is
+ * never given out.
  */
 struct policy_ids {
 	char profiles[ZTA_PROFILE_IDS][ZTA_NAME_LEN + 1]; /* "" = free */

@@ -164,12 +164,14 @@ static void test_a_broken_state_is_set_aside(void **state)
 		"[]",
 		"{\"version\": 99}",
 		"{\"version\":1,\"generation\":-1,\"policy\":{\"sha256\":\"\",\"source\":0},"
-		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],\"ids\":{}}",
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
+		"\"ids\":{}}",
 		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"../../x\",\"source\":1},"
 		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
 		"\"ids\":{\"profiles\":[],\"services\":[]}}",
 		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
-		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[{\"target\":\"/a\"}],"
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[{"
+		"\"target\":\"/a\"}],"
 		"\"ids\":{\"profiles\":[],\"services\":[]}}",
 		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
 		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
