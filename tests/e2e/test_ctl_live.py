@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """ztactl's verbs against a living daemon: shapes, texts, exit codes."""
 
-import hashlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -15,45 +13,6 @@ from zt import ctl, policy
 from zt import world as w
 from zt.daemon import ZTACTL
 from zt.sh import wait_for
-
-
-@pytest.fixture
-def run(ztad):
-    """ztactl against this daemon."""
-
-    def _run(*args: object, **more) -> subprocess.CompletedProcess:
-        return ctl.run(*args, socket=str(ztad.socket), **more)
-
-    return _run
-
-
-@pytest.fixture
-def ask(run):
-    """(exit code, the one JSON value)"""
-
-    def _ask(*args: object):
-        done = run(*args, "-o", "json")
-        return done.returncode, ctl.value(done)
-
-    return _ask
-
-
-@pytest.fixture
-def file(tmp_path):
-    def _file(document: dict | str, name: str = "new.json"):
-        path = tmp_path / name
-        path.write_text(json.dumps(document) if isinstance(document, dict) else document)
-        return path
-
-    return _file
-
-
-@pytest.fixture
-def suite(ztad):
-    """The suite's policy is in force, before and after."""
-    ztad.apply(policy.suite())
-    yield
-    ztad.apply(policy.suite())
 
 
 def refuse(ztad, world, puppet, address: str = w.PUBLIC) -> dict:
@@ -136,137 +95,6 @@ def test_doctor(suite, run, ask):
     lines = run("doctor").stdout.splitlines()
     assert lines[0].split() == ["CHECK", "RESULT", "DETAIL"]
     assert [line.split()[0] for line in lines[1:]] == [c["check"] for c in value]
-
-
-# --- policy
-
-
-def test_policy_show_gives_the_accepted_bytes(ztad, run, ask, file):
-    text = json.dumps(policy.suite(metadata={"name": "shown"}), indent=7) + "\n \n"
-    path = file(text)
-    assert run("policy", "apply", path).returncode == 0
-    for args in ([], ["-o", "json"]):
-        done = run("policy", "show", *args)
-        assert (done.returncode, done.stderr, done.stdout) == (0, "", text)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    assert ask("status")[1]["policy"]["sha256"] == digest
-
-
-def test_policy_diff(suite, run, ask, file):
-    same = file(policy.suite(), "same.json")
-    assert ask("policy", "diff", same) == (0, {"changes": []})
-    assert run("policy", "diff", same).stdout == "no difference\n"
-
-    changed = policy.suite()
-    changed["services"][0]["ports"] = [8443]
-    other = file(changed, "other.json")
-    code, value = ask("policy", "diff", other)
-    assert code == 1
-    assert value["changes"]
-    assert all(set(c) == {"path", "old", "new"} for c in value["changes"])
-    assert all(c["path"].startswith("services[0].ports") for c in value["changes"])
-    done = run("policy", "diff", other)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert any(line.startswith("    + ") and "8443" in line for line in done.stdout.splitlines())
-    assert run("policy", "show").stdout == json.dumps(policy.suite())
-
-
-def test_policy_diff_of_an_invalid_document(suite, run, ask, file):
-    path = file(policy.suite(mode="off"))
-    code, value = ask("policy", "diff", path)
-    assert (code, value["error"]) == (1, "invalid-policy")
-    assert [e["path"] for e in value["errors"]] == ["mode"]
-
-
-def test_policy_apply(suite, run, ask, file):
-    generation = ask("status")[1]["policy"]["generation"]
-    path = file(policy.suite(metadata={"name": "next", "revision": 2}))
-
-    code, dry = ask("policy", "apply", path, "--dry-run")
-    assert (code, dry["applied"]) == (0, False)
-    assert {c["path"] for c in dry["changes"]} == {"metadata.name", "metadata.revision"}
-    assert run("policy", "apply", path, "--dry-run").stdout.startswith("would be applied: 2 changes")
-    assert ask("status")[1]["policy"]["generation"] == generation
-
-    code, value = ask("policy", "apply", path)
-    assert (code, value["applied"], value["unchanged"]) == (0, True, False)
-    assert value["generation"] > generation
-    assert value["changes"] == dry["changes"]
-    status = ask("status")[1]["policy"]
-    assert (status["name"], status["source"]) == ("next", "apply")
-    assert status["generation"] == value["generation"]
-
-    code, again = ask("policy", "apply", path)
-    assert (code, again["unchanged"], again["generation"]) == (0, True, value["generation"])
-    text = run("policy", "apply", path).stdout
-    assert text == f"unchanged: generation {value['generation']} is in force\n"
-
-
-def test_policy_apply_as_text(suite, run, file):
-    done = run("policy", "apply", file(policy.suite(metadata={"name": "told"})))
-    first, *rest = done.stdout.splitlines()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert first.startswith("applied: generation ")
-    assert "  metadata.name" in rest
-    assert '    - "suite"' in rest
-    assert '    + "told"' in rest
-
-
-def test_policy_apply_of_an_invalid_document(suite, run, ask, file):
-    before = ask("status")[1]["policy"]
-    document = policy.suite(mode="off")
-    document["services"][0]["private_link"] = ["10.0.0.0/33"]
-    path = file(document)
-    code, value = ask("policy", "apply", path)
-    assert (code, value["error"]) == (1, "invalid-policy")
-    checked = ctl.value(ctl.run("policy", "check", path, "-o", "json"))
-    assert value["errors"] == checked["errors"]
-    done = run("policy", "apply", path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(run("policy", "check", path).stderr)
-    assert ask("status")[1]["policy"] == before
-
-
-def test_policy_apply_of_what_needs_kubernetes(suite, ask, file):
-    document = policy.suite()
-    document["profiles"][0]["egress"]["rules"].append({"action": "allow", "to": "kubernetes-api"})
-    code, value = ask("policy", "apply", file(document))
-    assert code == 1
-    assert [e["path"] for e in value["errors"]] == ["profiles[0].egress.rules[1].to"]
-
-
-def test_policy_apply_of_no_file(suite, ask):
-    assert ask("policy", "apply", "/nonexistent") == (
-        1,
-        {
-            "error": "cannot-read",
-            "detail": "cannot read '/nonexistent': No such file or directory",
-        },
-    )
-
-
-def test_policy_confirm(suite, run, ask, file):
-    code, value = ask("policy", "confirm")
-    assert (code, value["error"]) == (1, "conflict")
-    before = ask("status")[1]["policy"]["name"]
-
-    path = file(policy.suite(metadata={"name": "tried"}))
-    done = run("policy", "apply", path, "--confirm", "2s")
-    assert done.returncode == 0
-    assert "goes back in 2s" in done.stdout
-    assert ask("status")[1]["policy"]["name"] == "tried"
-    wait_for("the way back", lambda: ask("status")[1]["policy"]["name"] == before, 10)
-
-    assert ask("policy", "apply", path, "--confirm", "3s")[0] == 0
-    code, value = ask("policy", "confirm")
-    assert code == 0
-    generation = ask("status")[1]["policy"]["generation"]
-    assert value["generation"] == generation
-    # Nothing happens: the only thing to wait for is the time.
-    deadline = time.monotonic() + 4
-    while time.monotonic() < deadline:
-        assert ask("status")[1]["policy"]["generation"] == generation
-        time.sleep(0.2)
 
 
 # --- decisions
