@@ -56,6 +56,14 @@ static __noinline int is_peer(const struct zta_sock *st, __u64 cookie, const str
 	return seen && *seen > st->peers_since && now - *seen < ZTA_UDP_PEER_S * NS_PER_S;
 }
 
+/* Who made or used it last: packets do not tell. */
+static __always_inline void note_task(struct zta_sock *st)
+{
+	st->pid = bpf_get_current_pid_tgid() >> 32;
+	st->uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(st->comm, sizeof(st->comm));
+}
+
 static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 word,
 				     __u64 caller_key, int connect)
 {
@@ -74,9 +82,8 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 		st->peers_since = bpf_ktime_get_ns();
 		st->peer_time = 0;
 	}
-	st->pid = bpf_get_current_pid_tgid() >> 32;
-	st->uid = bpf_get_current_uid_gid();
-	bpf_get_current_comm(st->comm, sizeof(st->comm));
+	if (st->pid != (__u32)(bpf_get_current_pid_tgid() >> 32))
+		note_task(st);
 }
 
 /* libc asks for a route by connecting a datagram socket to port 0, 9 or 65535 (RFC 6724). */
@@ -246,8 +253,6 @@ int zta_create(struct bpf_sock *ctx)
 	st->peers_word = word;
 	if (zta_who_closed(zta_get_profile(&t, who.profile)))
 		st->flags |= ZTA_SOCK_PEERS;
-	st->pid = bpf_get_current_pid_tgid() >> 32;
-	st->uid = bpf_get_current_uid_gid();
-	bpf_get_current_comm(st->comm, sizeof(st->comm));
+	note_task(st);
 	return 1;
 }
