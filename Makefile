@@ -105,10 +105,15 @@ $(B)/tests/unit/daemon/%: tests/unit/daemon/%.c $(DAEMON_LIB) $(LIB) | deps-chec
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(DAEMON_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
+PARITY_SRC := $(wildcard tests/parity/*.c)
+PARITY_BIN := $(B)/tests/unit/policy/test_parity $(B)/tests/bpf/test_parity
+$(PARITY_BIN): $(PARITY_SRC)
+$(PARITY_BIN): TEST_WITH := $(PARITY_SRC)
+
 $(B)/tests/%: tests/%.c $(LIB) | deps-check
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(TEST_WITH) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 include $(wildcard tools/*.mk)
 

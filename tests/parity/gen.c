@@ -28,24 +28,26 @@ static const char *const fences[] = {
 	"2001:db8:1::/64", "64:ff9b::a01:203", "168.63.129.16",
 };
 static const char *const addresses[] = {
-	"10.1.2.3",   "10.1.2.3",   "10.1.2.200",  "10.1.9.9",	      "10.200.0.1",
-	"20.1.2.3",   "20.1.2.3",   "20.1.9.9",	   "20.9.9.9",	      "8.8.8.8",
-	"172.16.5.5", "100.64.1.1", "203.0.113.7", "169.254.169.254", "168.63.129.16",
-	"127.0.0.1",  "0.0.0.0",    "192.168.1.1", "169.254.9.9",     "255.255.255.255",
-	"fd00:1::5",  "fd00:1::9",  "fd00:2::1",   "2001:db8:1::1",   "2001:db8::1",
-	"::1",	      "::",	    "fe80::1",	   "2600::1",
+	"10.1.2.3",	   "10.1.2.3",	 "10.1.2.200",	"10.1.9.9",	   "10.200.0.1",
+	"20.1.2.3",	   "20.1.2.3",	 "20.1.9.9",	"20.9.9.9",	   "8.8.8.8",
+	"172.16.5.5",	   "100.64.1.1", "203.0.113.7", "169.254.169.254", "169.254.169.254",
+	"168.63.129.16",   "127.0.0.1",	 "0.0.0.0",	"192.168.1.1",	   "169.254.9.9",
+	"255.255.255.255", "fd00:1::5",	 "fd00:1::9",	"fd00:2::1",	   "2001:db8:1::1",
+	"2001:db8::1",	   "::1",	 "::",		"fe80::1",	   "2600::1",
 };
 static const char *const patterns[] = {
 	"*.example.com", "*.b.example.com", "a.example.com",	  "x.b.example.com",
 	"*.ai.test",	 "api.ai.test",	    "*.openai.azure.com", "m.openai.azure.com",
 	"*.azure.com",	 "cdn.test",	    "v.vault.azure.net",  "*.azure.net",
 };
+static const char *const own_patterns[] = { "*.example.com", "*.b.example.com", "x.b.example.com" };
 static const char *const names[] = {
+	/* the first three match those */
 	"a.example.com", "x.b.example.com", "y.x.b.example.com",  "c.example.com",
 	"z.ai.test",	 "api.ai.test",	    "m.openai.azure.com", "n.openai.azure.com",
 	"cdn.test",	 "other.test",	    "v.vault.azure.net",  "API.OpenAI.com",
 };
-static const unsigned ports[] = { 53, 80, 443, 443, 853, 5432, 8080, 1, 65535 };
+static const unsigned ports[] = { 53, 80, 80, 443, 443, 853, 5432, 8080, 1, 65535 };
 static const char *const service_names[] = { "s0", "s1", "s2", "s3", "s4", "s5" };
 static const char *const profile_names[] = { "p0", "p1", "p2", "p3", "p4" };
 
@@ -154,7 +156,9 @@ static json_t *gen_rule(struct rng *r)
 	if (kind < 50) {
 		json_object_set_new(o, "cidr", json_string(PICK(r, prefixes)));
 	} else if (kind < 90) {
-		json_object_set_new(o, "names", SOME(r, patterns, 3));
+		json_object_set_new(o, "names",
+				    chance(r, 60) ? SOME(r, own_patterns, 2)
+						  : SOME(r, patterns, 3));
 		if (chance(r, 30))
 			json_object_set_new(o, "within", SOME(r, prefixes, 2));
 		if (allow && chance(r, 20))
@@ -167,7 +171,7 @@ static json_t *gen_rule(struct rng *r)
 	}
 	if (kind < 90 && chance(r, 50))
 		json_object_set_new(o, "ports", gen_ports(r));
-	if (kind < 90 && chance(r, 40))
+	if (kind < 50 || (kind < 90 && json_object_get(o, "tls")))
 		json_object_set_new(o, "protocol", json_string(PICK(r, protocols)));
 	if (allow)
 		gen_expires(r, o);
@@ -305,6 +309,21 @@ static uint32_t gen_flags(struct rng *r)
 	return flags;
 }
 
+/* Where named rules have the last word: ordinary names, addresses that few fences hold. */
+static void gen_named(struct rng *r, struct parity_case *c)
+{
+	static const char *const open[] = { "10.200.0.1",  "172.16.5.5", "100.64.1.1",
+					    "192.168.1.1", "fd00:2::1",	 "20.9.9.9" };
+
+	(void)addr_parse(PICK(r, open), &c->addr); /* all are addresses */
+	c->proto = IPPROTO_TCP;
+	c->port = chance(r, 70) ? 443 : (uint16_t)PICK(r, ports);
+	c->flags &= ~(uint32_t)(ZTA_ASK_QUARANTINED | ZTA_ASK_INBOUND | ZTA_ASK_LOCAL);
+	c->n_answers = 1 + rng_below(r, 2);
+	for (size_t i = 0; i < c->n_answers; i++)
+		c->answers[i] = (struct explain_answer){ names[rng_below(r, 3)], c->addr };
+}
+
 void gen_case(struct rng *r, const struct policy *p, struct parity_case *ret)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_TCP, IPPROTO_UDP,
@@ -318,6 +337,8 @@ void gen_case(struct rng *r, const struct policy *p, struct parity_case *ret)
 		.n_answers = chance(r, 60) ? rng_below(r, PARITY_ANSWERS + 1) : 0,
 	};
 	gen_addr(r, &ret->addr);
+	if (chance(r, 20))
+		return gen_named(r, ret);
 	if (ret->proto == IPPROTO_ICMP)
 		ret->port = 0;
 	for (size_t i = 0; i < ret->n_answers; i++) {

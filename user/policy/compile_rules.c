@@ -46,19 +46,11 @@ void rule_list_append(struct rule_list *l, const struct zta_rule *entry)
 		l->v[l->n++] = e;
 }
 
-/* A names rule opens an address for TCP, whose first bytes show the name, unless `tls` is off. */
-static uint8_t protos_of(const struct policy_rule *r)
-{
-	if (r->dest == POLICY_DEST_NAMES && r->action == POLICY_ACTION_ALLOW && r->tls)
-		return r->protos & ZTA_PROTO_TCP;
-	return r->protos;
-}
-
 void rule_list_add(struct rule_list *l, const struct policy *p, uint32_t id, uint8_t prefixlen)
 {
 	const struct policy_rule *r = &p->rules[id];
 	struct zta_rule e = {
-		.protos = protos_of(r),
+		.protos = r->protos,
 		.action = r->action == POLICY_ACTION_ALLOW ? ZTA_RULE_ALLOW : ZTA_RULE_DENY,
 		.prefixlen = prefixlen,
 		.id = id,

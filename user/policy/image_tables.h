@@ -52,7 +52,18 @@ static inline const struct zta_rule *zta_get_rule(const struct zta_tables *t, __
 static inline __u32 zta_match(const struct zta_tables *t, struct zta_list list, __u32 port,
 			      __u32 proto_bit);
 
+struct zta_ask;
+struct zta_ruling;
+static inline void zta_rules_of(const struct zta_tables *t, const struct zta_ask *ask,
+				__u32 global_flags, struct zta_ruling *out);
+
 #include "zta_decide.h"
+
+static inline void zta_rules_of(const struct zta_tables *t, const struct zta_ask *ask,
+				__u32 global_flags, struct zta_ruling *out)
+{
+	zta_ask_rules(t, ask, global_flags, out);
+}
 
 static inline __u32 zta_match(const struct zta_tables *t, struct zta_list list, __u32 port,
 			      __u32 proto_bit)
