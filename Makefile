@@ -14,8 +14,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 ifeq ($(SAN),1)
 B := build-san
-# gcc sees uninitialized variables that are not there when it instruments
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-maybe-uninitialized
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
 B := build
 endif
@@ -27,8 +26,9 @@ TRIPLET := $(shell $(CC) -dumpmachine)
 LIBS := libbpf jansson libevent libcrypto libcap-ng
 CPPFLAGS += -D_GNU_SOURCE -DZTA_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B)
 CFLAGS ?= -O2 -g
-CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes \
-	-Wstrict-prototypes -Wshadow -fstack-protector-strong -fPIE $(SANFLAGS)
+# maybe-uninitialized: compilers differ in what they believe to see
+CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-error=maybe-uninitialized -Wno-unused-parameter \
+	-Wmissing-prototypes -Wstrict-prototypes -Wshadow -fstack-protector-strong -fPIE $(SANFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lelf -lz
 BPF_CFLAGS := -target bpf -mcpu=v2 -D__TARGET_ARCH_$(ARCH) -O2 -g -std=gnu17 -Wall -Werror \
