@@ -5,9 +5,9 @@
  * so that a few silent clients would keep everybody else out.) Each client is in one of six
  * states, and every state that waits for the client has a deadline that its single bytes do not
  * move. The list of clients is ordered by when they entered their state: when all places are
- * taken, newcomers wait in the backlog for 50 ms, then the first one that is not in a handler or a
- * stream makes room, so that everybody has that long at least to send a request and no flood can
- * drive out somebody who does.
+ * taken, newcomers wait in the backlog for 50 ms, then those that have waited longest and are not
+ * in a handler or a stream make room, until half of the places are free. So everybody has that long
+ * at least to send a request, and no flood can drive out somebody who does.
  */
 #include "net/httpd.h"
 
@@ -50,7 +50,7 @@ static void on_resume(evutil_socket_t fd, short what, void *ctx)
 	struct httpd *h = ctx;
 	bool young = false;
 
-	for (c = TAILQ_FIRST(&h->clients); c && h->n_clients >= h->o.max_clients; c = next) {
+	for (c = TAILQ_FIRST(&h->clients); c && h->n_clients > h->o.max_clients / 2; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->state == CLIENT_BUSY || c->state == CLIENT_STREAM)
 			continue;
