@@ -5,6 +5,7 @@ import errno
 
 import pytest
 
+import ways_answers  # noqa: F401  pylint: disable=unused-import
 import ways_calls  # noqa: F401  pylint: disable=unused-import
 import ways_places  # noqa: F401  pylint: disable=unused-import
 import ways_sockets  # noqa: F401  pylint: disable=unused-import
