@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/file.h"
 #include "base/shape.h"
 #include "base/str.h"
 #include "base/tree.h"
@@ -203,4 +204,22 @@ int config_parse(const char *text, size_t len, struct diag_list *errors, struct 
 	*ret = c;
 	c.cluster = c.node_id = NULL; /* the caller's now */
 	return 0;
+}
+
+int config_load(const char *path, bool must_exist, struct diag_list *errors, struct config *ret,
+		struct diag *d)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	r = file_read_all(path, CONFIG_BYTES_MAX, &text, &len);
+	if (r == -ENOENT && !must_exist) {
+		config_defaults(ret);
+		return 0;
+	}
+	if (r < 0)
+		return diag_set(d, r, "cannot read '%s':", path);
+	r = config_parse(text, len, errors, ret);
+	return r < 0 ? diag_set(d, r, "'%s' is not a valid configuration", path) : 0;
 }

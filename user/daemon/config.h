@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct diag;
 struct diag_list;
 
 #define CONFIG_BYTES_MAX (1024 * 1024)
@@ -38,5 +39,14 @@ void config_defaults(struct config *c);
  * Return: 0, -EINVAL (errors say why) or -ENOMEM.
  */
 int config_parse(const char *text, size_t len, struct diag_list *errors, struct config *ret);
+
+/**
+ * config_load() - config_parse() of a file
+ * @must_exist:	false: a file that is not there says nothing
+ *
+ * Return: as config_parse(), or a negative errno (@d says why).
+ */
+int config_load(const char *path, bool must_exist, struct diag_list *errors, struct config *ret,
+		struct diag *d);
 
 void config_free(struct config *c);

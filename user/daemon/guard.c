@@ -120,7 +120,7 @@ static int mark_existing(struct daemon *d, struct diag *diag)
 	int r;
 
 	r = kern_mark_existing(d->kern, d->config.existing_keep, &e, diag);
-	if (r < 0) { /* unmarked ones are judged: the safe side, but connections may break */
+	if (r < 0) { /* the window must close: unmarked ones are judged, though some may break */
 		log_err("daemon: open sockets could not be marked, judging them: %s", diag->text);
 		return kern_ctl_set(d->kern, ZTA_CTL_EXISTING, ZTA_EXISTING_JUDGE);
 	}
@@ -138,11 +138,6 @@ int guard_attach(struct daemon *d, struct diag *diag)
 	bool first = !kern_was_attached(d->kern);
 	int r;
 
-	if (first) {
-		r = kern_ctl_set(d->kern, ZTA_CTL_EXISTING, ZTA_EXISTING_MARKING);
-		if (r < 0)
-			return diag_set(diag, r, "cannot write the settings:");
-	}
 	r = kern_attach(d->kern, diag);
 	if (r < 0)
 		return r;

@@ -10,9 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/diag.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "daemon/daemon.h"
 #include "daemon/dispatch.h"
 #include "daemon/names.h"
@@ -63,28 +61,6 @@ static struct compile_opts opts(const struct daemon *d, uint32_t generation)
 	};
 }
 
-/* What this machine cannot do, though the document is sound. */
-static int check_machine(const struct policy *p, struct diag_list *errors)
-{
-	size_t before = errors->n;
-
-	for (size_t i = 0; i < p->n_rules; i++) {
-		_cleanup_free_ char *path = NULL;
-		unsigned line = 1, column = 1;
-
-		if (p->rules[i].dest != POLICY_DEST_TO)
-			continue;
-		path = str_dup_printf("%s.to", p->rules[i].path);
-		if (!path)
-			return -ENOMEM;
-		(void)json_locate(p->text, p->text_len, path, false, &line, &column);
-		if (diag_list_add(errors, line, column, path,
-				  "needs Kubernetes, and none is configured here") < 0)
-			return -ENOMEM;
-	}
-	return errors->n > before ? -EINVAL : 0;
-}
-
 int inforce_check(struct daemon *d, const char *text, size_t len, struct policy_check *ret)
 {
 	struct compile_opts o = opts(d, d->store.generation);
@@ -93,12 +69,12 @@ int inforce_check(struct daemon *d, const char *text, size_t len, struct policy_
 	r = policy_check(text, len, &o, ret);
 	if (r < 0)
 		return r;
-	r = check_machine(ret->policy, &ret->errors);
-	if (r < 0) {
-		policy_image_free(ret->image);
-		ret->image = NULL; /* not valid */
-	}
-	return r;
+	r = policy_needs_kubernetes(ret->policy, &ret->errors);
+	if (r == 0)
+		return 0;
+	policy_image_free(ret->image);
+	ret->image = NULL; /* not valid */
+	return r < 0 ? r : -EINVAL;
 }
 
 /* What a switch changes in the state, to take it back. */

@@ -3,25 +3,23 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/diag.h"
 
 static const struct {
 	int cap;
 	const char *why;
-	bool kept; /* after the programs are attached */
 } needs[] = {
-	{ CAP_BPF, "load programs and maps", true },
-	{ CAP_PERFMON, "the verifier's pointer arithmetic, the cgroup_mkdir tracepoint", true },
-	{ CAP_NET_ADMIN, "attach to cgroups, close sockets", true },
-	{ CAP_SYS_ADMIN, "enter network namespaces to close sockets there", true },
-	{ CAP_SYS_PTRACE, "find the sockets of other processes", true },
-	{ CAP_DAC_READ_SEARCH, "read /proc and policy files of any owner", true },
-	{ CAP_SYS_RESOURCE, "lift the limit of locked memory on kernels before 5.11", false },
+	{ CAP_BPF, "load programs and maps" },
+	{ CAP_PERFMON, "the verifier's pointer arithmetic, the cgroup_mkdir tracepoint" },
+	{ CAP_NET_ADMIN, "attach to cgroups, close sockets" },
+	{ CAP_SYS_ADMIN, "enter network namespaces to close sockets there" },
+	{ CAP_SYS_PTRACE, "find the sockets of other processes" },
+	{ CAP_DAC_READ_SEARCH, "read /proc and policy files of any owner" },
 };
 #define N_NEEDS (sizeof(needs) / sizeof(needs[0]))
 
@@ -33,7 +31,7 @@ int isolate_check(struct diag *d)
 	if (capng_get_caps_process() < 0)
 		return diag_set(d, -EPERM, "cannot read the capabilities of this process");
 	for (size_t i = 0; i < N_NEEDS; i++) {
-		if (!needs[i].kept || capng_have_capability(CAPNG_EFFECTIVE, needs[i].cap))
+		if (capng_have_capability(CAPNG_EFFECTIVE, needs[i].cap))
 			continue;
 		used += snprintf(missing + used,
 				 used < sizeof(missing) ? sizeof(missing) - used : 0,
@@ -47,10 +45,13 @@ int isolate_check(struct diag *d)
 
 int isolate_drop(struct diag *d)
 {
+	const struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	/* kernels before 5.11 count maps as locked memory; without CAP_SYS_RESOURCE: as it is */
+	(void)setrlimit(RLIMIT_MEMLOCK, &no_limit);
 	capng_clear(CAPNG_SELECT_ALL);
 	for (size_t i = 0; i < N_NEEDS; i++)
-		if (needs[i].kept &&
-		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+		if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
 				 needs[i].cap) < 0)
 			return diag_set(d, -EINVAL, "cannot select capabilities");
 	if (capng_apply(CAPNG_SELECT_ALL) < 0)

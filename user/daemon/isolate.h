@@ -8,9 +8,10 @@ struct diag;
 int isolate_check(struct diag *d);
 
 /**
- * isolate_drop() - Give up what the daemon does not need while it runs
+ * isolate_drop() - Give up what the daemon does not need from here on
  *
- * The bounding set, the ambient set and no_new_privs are set too: nothing that this process
- * starts can get more. Return: 0 or a negative errno.
+ * Before any thread is made: capabilities are a thread's own. The bounding set, the ambient set and
+ * no_new_privs are set too: nothing that this process starts can get more. Return: 0 or a negative
+ * errno.
  */
 int isolate_drop(struct diag *d);

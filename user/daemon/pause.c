@@ -27,6 +27,7 @@
 #include "daemon/monitor.h"
 #include "daemon/notes.h"
 #include "daemon/reload.h"
+#include "daemon/target.h"
 #include "kern/maps.h"
 #include "net/loop.h"
 #include "workload/registry.h"
@@ -261,4 +262,15 @@ uint64_t pause_until(const struct daemon *d)
 bool pause_active(const struct daemon *d)
 {
 	return pause_until(d) != 0;
+}
+
+bool pause_covers(const struct daemon *d, const char *cgroup)
+{
+	uint64_t now = clock_real_ns();
+
+	for (size_t i = 0; i < d->store.n_pauses; i++)
+		if (d->store.pauses[i].target && d->store.pauses[i].until > now &&
+		    target_holds(d->store.pauses[i].target, cgroup))
+			return true;
+	return false;
 }

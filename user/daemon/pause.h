@@ -23,7 +23,10 @@ void pause_down(struct daemon *d);
 /* Is everything paused now? */
 bool pause_active(const struct daemon *d);
 
-/* When that ends, CLOCK_REALTIME ns; 0 = not paused. */
+/* Is this cgroup, or one above it, paused now (not counting a pause of everything)? */
+bool pause_covers(const struct daemon *d, const char *cgroup);
+
+/* When the pause of everything ends, CLOCK_REALTIME ns; 0 = not paused. */
 uint64_t pause_until(const struct daemon *d);
 
 /**

@@ -15,6 +15,7 @@
 #include "daemon/inforce.h"
 #include "daemon/monitor.h"
 #include "daemon/notes.h"
+#include "daemon/target.h"
 #include "kern/maps.h"
 #include "kern/sockdiag.h"
 #include "workload/registry.h"
@@ -46,19 +47,11 @@ struct counting {
 	size_t n;
 };
 
-static bool is_below(const char *path, const char *target)
-{
-	size_t len = strlen(target);
-
-	return !strcmp(target, "/") ||
-	       (!strncmp(path, target, len) && (path[len] == '\0' || path[len] == '/'));
-}
-
 static int count_one(void *ctx, const struct registry_entry *e)
 {
 	struct counting *c = ctx;
 
-	if (e->alive && e->path && is_below(e->path, c->target))
+	if (e->alive && e->path && target_holds(c->target, e->path))
 		c->n++;
 	return 0;
 }
@@ -138,4 +131,12 @@ int quarantine_end(struct daemon *d, const char *target, const char *reason, jso
 	monitor_watch_targets(d);
 	tell(d, "release", target, reason, actor);
 	return 0;
+}
+
+bool quarantine_covers(const struct daemon *d, const char *cgroup)
+{
+	for (size_t i = 0; i < d->store.n_quarantines; i++)
+		if (target_holds(d->store.quarantines[i].target, cgroup))
+			return true;
+	return false;
 }

@@ -2,6 +2,7 @@
 /* Workloads that are cut off, until released. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct daemon;
@@ -32,3 +33,6 @@ int quarantine_begin(struct daemon *d, const char *target, const char *reason, s
 /* -ENOENT: it was not quarantined. */
 int quarantine_end(struct daemon *d, const char *target, const char *reason, struct json_t *actor,
 		   struct quarantine_done *ret, struct diag *diag);
+
+/* Is this cgroup, or one above it, quarantined? */
+bool quarantine_covers(const struct daemon *d, const char *cgroup);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control API's verbs, and the listener for metrics and health. One function for each verb. */
+#pragma once
+
+struct buf;
+struct control_req;
+struct daemon;
+struct diag;
+
+/* Listen on the control socket and on the metrics address; a taken one fails the start. */
+int api_up(struct daemon *d, struct diag *diag);
+void api_down(struct daemon *d);
+
+/* As struct control_verb says; @ctx is the daemon. */
+int api_status(struct control_req *req, void *ctx);
+int api_workloads(struct control_req *req, void *ctx);
+int api_services(struct control_req *req, void *ctx);
+int api_doctor(struct control_req *req, void *ctx);
+int api_explain(struct control_req *req, void *ctx);
+int api_events(struct control_req *req, void *ctx);
+int api_policy_show(struct control_req *req, void *ctx);
+int api_policy_apply(struct control_req *req, void *ctx);
+int api_policy_confirm(struct control_req *req, void *ctx);
+int api_pause(struct control_req *req, void *ctx);
+int api_resume(struct control_req *req, void *ctx);
+int api_quarantine(struct control_req *req, void *ctx);
+int api_release(struct control_req *req, void *ctx);
+int api_flush(struct control_req *req, void *ctx);
+int api_detach(struct control_req *req, void *ctx);
+
+/* The metrics, as they stand now. 0 or -errno. */
+int snapshot_render(struct daemon *d, struct buf *out);

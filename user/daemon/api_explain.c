@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/journal.h"
+#include "audit/reader.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "control/server.h"
+#include "daemon/api.h"
+#include "daemon/caller.h"
+#include "daemon/daemon.h"
+#include "daemon/inforce.h"
+#include "daemon/local.h"
+#include "daemon/pause.h"
+#include "daemon/quarantine.h"
+#include "policy/compile.h"
+#include "policy/explain.h"
+#include "policy/prefix.h"
+#include "zta_decide_types.h"
+
+#define ANSWERS_MAX 256
+
+/* --- a record of the journal */
+
+struct found {
+	json_t *record;
+};
+
+static int take_line(void *ctx, const char *line, size_t len)
+{
+	struct found *f = ctx;
+
+	json_decref(f->record);
+	f->record = json_loadb(line, len, 0, NULL);
+	return 0;
+}
+
+static void copy(json_t *to, const char *name, json_t *from, const char *member)
+{
+	json_t *v = json_object_get(from, member);
+
+	if (v)
+		(void)json_object_set(to, name, v); /* a member less, if memory is short */
+}
+
+/* What was decided then, in the shape of an answer about now. */
+static json_t *record_json(json_t *record)
+{
+	static const char *const same[] = { "seq",     "time", "type", "verdict", "reason", "row",
+					    "service", "rule", "hint", "count",	  "hook",   NULL };
+	const char *verdict = json_string_value(json_object_get(record, "verdict"));
+	json_t *destination = json_object_get(record, "destination");
+	json_t *workload = json_object_get(record, "workload");
+	bool enforced = verdict && strcmp(verdict, "audit") != 0;
+	json_t *o = json_pack("{s:s, s:b}", "mode", enforced ? "enforce" : "audit", "enforced",
+			      enforced);
+
+	if (!o)
+		return NULL;
+	for (size_t i = 0; same[i]; i++)
+		copy(o, same[i], record, same[i]);
+	copy(o, "address", destination, "address");
+	copy(o, "port", destination, "port");
+	copy(o, "protocol", destination, "protocol");
+	copy(o, "name", destination, "name");
+	copy(o, "profile", workload, "profile");
+	copy(o, "cgroup", workload, "cgroup");
+	return o;
+}
+
+static int explain_record(struct daemon *d, struct control_req *req, const char *seq)
+{
+	static const char *const denials[] = { "deny", "audit" };
+	struct journal_filter filter = { .last = 1 };
+	struct found f = { 0 };
+	json_t *o;
+	int r;
+
+	if (!d->journal)
+		return diag_set(control_diag(req), -EAGAIN, "the journal cannot be opened");
+	if (seq) {
+		char *end;
+
+		filter.seq = strtoull(seq, &end, 10);
+		if (*seq < '0' || *seq > '9' || *end || !filter.seq)
+			return diag_set(control_diag(req), -EINVAL,
+					"event: \"%s\" is not a number from 1", seq);
+	} else {
+		filter.verdicts = denials;
+		filter.n_verdicts = 2;
+	}
+	r = journal_read(journal_dir(d->journal), &filter, take_line, &f, control_diag(req));
+	if (r < 0)
+		return r;
+	if (!f.record || !json_object_get(f.record, "verdict")) {
+		json_decref(f.record);
+		return diag_set(control_diag(req), -ENOENT, "%s",
+				seq ? "no decision has this number" : "nothing was denied yet");
+	}
+	o = record_json(f.record);
+	json_decref(f.record);
+	control_reply(req, 200, o);
+	return 0;
+}
+
+/* --- a question */
+
+struct question {
+	struct explain_in in;
+	struct explain_answer answers[ANSWERS_MAX];
+	const char *chain[ANSWERS_MAX];
+	char *texts[ANSWERS_MAX]; /* of the answers' names */
+	char *cgroup;		  /* below the attach point, NULL = outside or not asked */
+};
+
+static void question_free(struct question *q)
+{
+	if (!q)
+		return;
+	for (size_t i = 0; i < q->in.n_answers; i++)
+		free(q->texts[i]);
+	free(q->cgroup);
+	free(q);
+}
+
+static void question_free_p(struct question **q)
+{
+	question_free(*q);
+}
+
+/* "NAME=ADDRESS" */
+static int read_answers(struct control_req *req, struct question *q)
+{
+	const char *text;
+
+	while ((text = control_query_nth(req, "answer", q->in.n_answers))) {
+		const char *eq = strchr(text, '=');
+		size_t i = q->in.n_answers;
+
+		if (i == ANSWERS_MAX)
+			return diag_set(control_diag(req), -EINVAL, "answer: more than %d",
+					ANSWERS_MAX);
+		if (!eq || eq == text || addr_parse(eq + 1, &q->answers[i].addr) < 0)
+			return diag_set(control_diag(req), -EINVAL,
+					"answer: \"%s\" is not NAME=ADDRESS", text);
+		q->texts[i] = strndup(text, eq - text);
+		if (!q->texts[i])
+			return -ENOMEM;
+		q->answers[i].name = q->texts[i];
+		q->in.n_answers++;
+	}
+	q->in.answers = q->answers;
+	while (q->in.n_chain < ANSWERS_MAX &&
+	       (q->chain[q->in.n_chain] = control_query_nth(req, "chain", q->in.n_chain)))
+		q->in.n_chain++;
+	q->in.chain = q->chain;
+	return 0;
+}
+
+static int read_transport(struct control_req *req, struct question *q)
+{
+	const char *port = control_query(req, "port"), *proto = control_query(req, "protocol");
+	unsigned long n = 443;
+	char *end;
+
+	q->in.proto = IPPROTO_TCP;
+	if (proto && !strcmp(proto, "udp"))
+		q->in.proto = IPPROTO_UDP;
+	else if (proto && !strcmp(proto, "icmp"))
+		q->in.proto = IPPROTO_ICMP;
+	else if (proto && strcmp(proto, "tcp") != 0)
+		return diag_set(control_diag(req), -EINVAL,
+				"protocol: \"%s\" is none of tcp, udp, icmp", proto);
+	if (port) {
+		n = strtoul(port, &end, 10);
+		if (*port < '0' || *port > '9' || *end || n < 1 || n > 65535)
+			return diag_set(control_diag(req), -EINVAL, "port: \"%s\" is not a port",
+					port);
+	}
+	q->in.port = q->in.proto == IPPROTO_ICMP ? 0 : n;
+	return 0;
+}
+
+/* Whose verdict: a profile by name, a cgroup, or whoever asks. */
+static int read_who(struct daemon *d, struct control_req *req, struct question *q)
+{
+	const char *profile = control_query(req, "profile"), *cgroup = control_query(req, "cgroup");
+	const struct policy *p = d->inforce->policy;
+	int r;
+
+	if (profile && cgroup)
+		return diag_set(control_diag(req), -EINVAL,
+				"profile and cgroup exclude each other");
+	if (profile) {
+		r = policy_find_profile(p, profile);
+		if (r < 0)
+			return diag_set(control_diag(req), -EINVAL, "profile: there is no \"%s\"",
+					profile);
+		q->in.profile = r;
+		return 0;
+	}
+	if (cgroup && cgroup[0] != '/')
+		return diag_set(control_diag(req), -EINVAL,
+				"cgroup: \"%s\" is not a path below the attach point", cgroup);
+	if (cgroup) {
+		q->cgroup = strdup(cgroup);
+		if (!q->cgroup)
+			return -ENOMEM;
+	} else {
+		r = caller_cgroup(d, control_pid(req), &q->cgroup);
+		if (r < 0 && r != -ENOENT) /* outside: judged by nobody, told as the default */
+			return diag_set(control_diag(req), r, "cannot tell the caller's cgroup:");
+	}
+	q->in.profile = p->default_profile;
+	r = q->cgroup ? policy_workload_of(p, q->cgroup) : -1;
+	if (r >= 0)
+		q->in.profile = p->workloads[r].profile;
+	return 0;
+}
+
+/* What the kernel would know besides: own address, quarantine, pause. */
+static int read_state(struct daemon *d, struct question *q)
+{
+	_cleanup_free_ struct zta_addr *own = NULL;
+	size_t n = 0;
+	int r;
+
+	if (pause_active(d) || (q->cgroup && pause_covers(d, q->cgroup)))
+		q->in.ask_flags |= ZTA_ASK_WEAK;
+	if (q->cgroup && quarantine_covers(d, q->cgroup))
+		q->in.ask_flags |= ZTA_ASK_QUARANTINED;
+	r = local_list(&own, &n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (!memcmp(&own[i], &q->in.addr, sizeof(own[i])))
+			q->in.ask_flags |= ZTA_ASK_LOCAL;
+	return r;
+}
+
+static int read_question(struct daemon *d, struct control_req *req, struct question *q)
+{
+	const char *addr = control_query(req, "addr");
+	int r;
+
+	q->in.policy = d->inforce->policy;
+	q->in.image = d->inforce->image;
+	q->in.name = control_query(req, "name");
+	if (addr && addr_parse(addr, &q->in.addr) < 0)
+		return diag_set(control_diag(req), -EINVAL, "addr: \"%s\" is not an IP address",
+				addr);
+	r = read_answers(req, q);
+	if (r == 0)
+		r = read_transport(req, q);
+	if (r == 0)
+		r = read_who(d, req, q);
+	return r < 0 ? r : read_state(d, q);
+}
+
+int api_explain(struct control_req *req, void *ctx)
+{
+	_cleanup_(question_free_p) struct question *q = NULL;
+	const char *addr = control_query(req, "addr"), *name = control_query(req, "name");
+	const char *event = control_query(req, "event"), *last = control_query(req, "last");
+	struct daemon *d = ctx;
+	json_t *o = NULL;
+	int r;
+
+	if (!!addr + !!name + !!event + !!last != 1)
+		return diag_set(control_diag(req), -EINVAL,
+				"give one of addr, name, event and last");
+	if (event || last)
+		return explain_record(d, req, event);
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	r = read_question(d, req, q);
+	if (r == 0)
+		r = name ? explain_name(&q->in, &o) : explain_addr(&q->in, &o);
+	if (r == -ENODATA)
+		return diag_set(control_diag(req), -EINVAL,
+				"name: no answer for \"%s\" was given, and the daemon asks no DNS",
+				name);
+	if (r < 0)
+		return r;
+	if (q->cgroup && addr)
+		(void)json_object_set_new(o, "cgroup", json_string(q->cgroup)); /* or without */
+	control_reply(req, 200, o);
+	return 0;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters of the kernel, the journal and the daemon as one snapshot for the metrics. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "audit/journal.h"
+#include "audit/word.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "daemon/api.h"
+#include "daemon/daemon.h"
+#include "daemon/expiry.h"
+#include "daemon/health.h"
+#include "daemon/inforce.h"
+#include "daemon/monitor.h"
+#include "daemon/pause.h"
+#include "kern/maps.h"
+#include "policy/image.h"
+#include "workload/registry.h"
+
+/* Ids stay with a name over policies (the state file keeps them), so old counts keep theirs. */
+static const char *name_of(const char (*names)[ZTA_NAME_LEN + 1], size_t n, size_t id)
+{
+	return id < n ? names[id] : "";
+}
+
+static int add_decisions(struct daemon *d, struct metrics_snapshot *s,
+			 struct metrics_decision **ret)
+{
+	_cleanup_free_ struct kern_counter *v = NULL;
+	const struct policy_ids *ids = &d->store.ids;
+	struct metrics_decision *out;
+	size_t n;
+	int r;
+
+	r = kern_counters_read(d->kern, &v, &n);
+	if (r < 0)
+		return r;
+	out = calloc(n ? n : 1, sizeof(*out));
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct metrics_decision){
+			.namespace = "",
+			.profile = name_of(ids->profiles, ZTA_PROFILE_IDS, v[i].key.profile),
+			.verdict = word_verdict(v[i].key.verdict),
+			.reason = word_reason(v[i].key.reason),
+			.service = name_of(ids->services, ZTA_SERVICES_MAX, v[i].key.service),
+			.count = v[i].value,
+		};
+	s->decisions = *ret = out;
+	s->n_decisions = n;
+	return 0;
+}
+
+static int add_maps(struct daemon *d, struct metrics_snapshot *s, struct metrics_map **ret)
+{
+	_cleanup_free_ struct kern_map_use *v = NULL;
+	struct metrics_map *out;
+	size_t n;
+	int r;
+
+	r = kern_map_usage(d->kern, &v, &n);
+	if (r < 0)
+		return r;
+	out = calloc(n ? n : 1, sizeof(*out));
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct metrics_map){ .map = v[i].map,
+					       .entries = v[i].used,
+					       .capacity = v[i].capacity };
+	s->maps = *ret = out;
+	s->n_maps = n;
+	return 0;
+}
+
+struct counting {
+	const struct daemon *d;
+	struct metrics_snapshot *s;
+	bool audit; /* the document's mode, or a pause */
+};
+
+static bool profile_audits(const struct daemon *d, uint16_t id)
+{
+	const struct inforce *in = d->inforce;
+
+	return id < ZTA_PROFILE_IDS && (in->image->profiles[id].flags & ZTA_PROFILE_AUDIT);
+}
+
+/* By effect, as told by `workloads`: one for each matched cgroup, and the attach point. */
+static int count_workload(void *ctx, const struct registry_entry *e)
+{
+	struct counting *c = ctx;
+	enum metrics_workload as = METRICS_WORKLOAD_ENFORCED;
+
+	if (!e->alive)
+		return 0;
+	if (e->quarantined)
+		as = METRICS_WORKLOAD_ENFORCED;
+	else if (e->uncovered)
+		as = METRICS_WORKLOAD_UNCOVERED;
+	else if (c->audit || e->pause_until || profile_audits(c->d, e->profile))
+		as = METRICS_WORKLOAD_AUDIT;
+	c->s->workloads[as]++;
+	return 0;
+}
+
+/* Decisions that reached no journal: refused by a full ring, or lost on the way to the disk. */
+static int add_losses(struct daemon *d, struct metrics_snapshot *s)
+{
+	uint64_t stats[ZTA_STAT_COUNT];
+	int r;
+
+	r = kern_stats_read(d->kern, stats);
+	if (r < 0)
+		return r;
+	s->lost[METRICS_STAGE_RING] = stats[ZTA_STAT_LOST];
+	s->held = stats[ZTA_STAT_SEEN] - stats[ZTA_STAT_TOLD] - stats[ZTA_STAT_LOST];
+	s->lost[METRICS_STAGE_JOURNAL] = d->journal_lost;
+	if (d->journal)
+		s->lost[METRICS_STAGE_JOURNAL] += journal_state(d->journal).lost;
+	return 0;
+}
+
+int snapshot_render(struct daemon *d, struct buf *out)
+{
+	_cleanup_free_ struct metrics_decision *decisions = NULL;
+	_cleanup_free_ struct metrics_map *maps = NULL;
+	const char *source, *mode = health_mode(d, &source);
+	bool audit = !strcmp(mode, "audit");
+	struct metrics_snapshot s = {
+		.hooks_effective = health_ready(d, NULL),
+		.mode = audit ? METRICS_MODE_AUDIT : METRICS_MODE_ENFORCE,
+		.generation = d->inforce->generation,
+		.unguarded_s = monitor_unguarded_s(d),
+		.expiring = expiry_soon(d),
+		.version = ZTA_VERSION,
+	};
+	struct counting counting = { .d = d, .s = &s, .audit = audit };
+	struct utsname u;
+	int r;
+
+	(void)uname(&u); /* fails for a bad pointer only */
+	s.kernel = u.release;
+	memcpy(s.reloads, d->reloads, sizeof(s.reloads));
+	r = add_decisions(d, &s, &decisions);
+	if (r == 0)
+		r = add_maps(d, &s, &maps);
+	if (r == 0)
+		r = add_losses(d, &s);
+	if (r == 0)
+		r = registry_each(d->registry, count_workload, &counting);
+	return r < 0 ? r : metrics_render(&s, out);
+}
