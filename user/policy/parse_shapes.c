@@ -67,7 +67,7 @@ static const struct shape some_names = {
 	.kind = SHAPE_LIST, .what = "a list of names", .min = 1, .item = &name_pattern
 };
 
-/* The presets by use: test_schema asserts that presets.c has the same. */
+/* The presets by use: test_presets asserts that presets.c has the same. */
 static const struct shape service_preset = {
 	.kind = SHAPE_WORD,
 	.words = WORDS("azure-openai", "azure-ai-services", "azure-ai-foundry", "azure-ai-search",
