@@ -48,7 +48,8 @@ def test_status(ztad, suite, run, ask):
     assert lines["sha256"] == value["policy"]["sha256"]
     assert lines["policy"].startswith("suite, revision 1, generation ")
     assert lines["hooks"].startswith(f"{len(value['hooks'])} of {len(value['hooks'])} attached: ")
-    assert lines["journal"] == "ok"
+    assert lines["journal"].startswith("ok, last record ")
+    assert lines["events"].endswith(", 0 lost")
     assert "partial" in lines
     assert len(done.stdout.splitlines()) <= 24
 
@@ -271,7 +272,7 @@ def test_pause_and_resume(world, troupe, suite, run, ask):
         assert status[0] == 0
         assert (status[1]["healthy"], status[1]["enforcing"]) == (True, False)
         assert (status[1]["mode"], status[1]["mode_source"]) == ("audit", "pause")
-        assert "not enforcing: paused" in run("status").stdout.splitlines()[0]
+        assert "not enforcing: paused until 20" in run("status").stdout.splitlines()[0]
         puppet = troupe.get("app")
         puppet.tcp(w.PUBLIC).connect((w.PUBLIC, world.port()))
     finally:

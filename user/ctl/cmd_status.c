@@ -8,38 +8,57 @@
 #include "ctl/print.h"
 #include "ctl/verbs.h"
 
+/* Why not, though everything is as it should be. */
+static void print_weak(const struct ctl *c, const json_t *v)
+{
+	const char *until = print_string(v, "paused_until");
+	char time[PRINT_TIME_LEN];
+
+	if (*until)
+		print_field(c->color, "zta", PRINT_YELLOW, "not enforcing: paused until %s",
+			    print_time(until, time));
+	else
+		print_field(c->color, "zta", PRINT_YELLOW, "not enforcing: the mode is %s",
+			    print_string(v, "mode"));
+}
+
+/* The first problem that makes unhealthy; `partial` is listed, but does not. */
+static const char *why_unhealthy(const json_t *v)
+{
+	const json_t *problem;
+	size_t i;
+
+	json_array_foreach (json_object_get(v, "problems"), i, problem) {
+		if (strcmp(print_string(problem, "id"), "partial"))
+			return print_string(problem, "detail");
+	}
+	return "";
+}
+
 static void print_head(const struct ctl *c, const json_t *v)
 {
-	const json_t *first = json_array_get(json_object_get(v, "problems"), 0);
-	const char *source = print_string(v, "mode_source");
-	enum print_style s = PRINT_GREEN;
-	_cleanup_buf_ struct buf text = { 0 };
-	int r;
-
-	if (json_is_true(json_object_get(v, "enforcing"))) {
-		r = buf_puts(&text, "enforcing");
-	} else if (json_is_true(json_object_get(v, "healthy"))) {
-		s = PRINT_YELLOW;
-		r = !strcmp(source, "pause") ? buf_puts(&text, "not enforcing: paused")
-					     : buf_printf(&text, "not enforcing: the mode is %s",
-							  print_string(v, "mode"));
-	} else {
-		s = PRINT_RED;
-		r = buf_printf(&text, "unhealthy: %s", print_string(first, "detail"));
-	}
-	if (r == 0)
-		print_field(c->color, "zta", s, "%s", text.data);
+	if (!json_is_true(json_object_get(v, "healthy")))
+		print_field(c->color, "zta", PRINT_RED, "unhealthy: %s", why_unhealthy(v));
+	else if (json_is_true(json_object_get(v, "enforcing")))
+		print_field(c->color, "zta", PRINT_GREEN, "enforcing");
+	else
+		print_weak(c, v);
 }
 
 static void print_policy(const struct ctl *c, const json_t *v)
 {
+	const char *unconfirmed = print_string(v, "unconfirmed_until");
 	const json_t *p = json_object_get(v, "policy");
+	char time[PRINT_TIME_LEN];
 
 	print_field(c->color, "mode", PRINT_PLAIN, "%s (by %s)", print_string(v, "mode"),
 		    print_string(v, "mode_source"));
 	print_field(c->color, "policy", PRINT_PLAIN, "%s, revision %lld, generation %lld, from %s",
 		    print_string(p, "name"), (long long)print_integer(p, "revision"),
 		    (long long)print_integer(p, "generation"), print_string(p, "source"));
+	if (*unconfirmed)
+		print_field(c->color, "", PRINT_YELLOW, "goes back at %s unless confirmed",
+			    print_time(unconfirmed, time));
 	print_field(c->color, "sha256", PRINT_PLAIN, "%s", print_string(p, "sha256"));
 }
 
