@@ -178,7 +178,7 @@ static void http_1_0_gets_an_end_unless_it_asks_to_go_on(void **state)
 
 	ask(dial_unix(s->path), "GET /old HTTP/1.0\r\n\r\n", &b);
 	assert_non_null(strstr(b.data, "GET /old"));
-	b.len = 0;
+	buf_free(&b);
 	fd = dial_unix(s->path);
 	say(fd, "GET /5 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_true(hear(fd, &b, "GET /5"));
@@ -276,7 +276,7 @@ static void bodies_hold_at_n_and_are_refused_at_n_plus_1(void **state)
 		hear_all(fd, &b);
 		assert_non_null(strstr(b.data, over ? " 413 " : "POST / body=100000"));
 		close(fd);
-		b.len = 0;
+		buf_free(&b);
 		fd = dial_unix(s->path);
 		sprintf(head,
 			"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n" CLOSE "%x\r\n",

@@ -209,7 +209,7 @@ static void streams_leave_places_for_short_requests(void **state)
 	assert_int_equal(s->refused, 1);
 	hear_all(fds[HTTPD_STREAMS_MAX], &b);
 	assert_non_null(strstr(b.data, " 503 "));
-	b.len = 0;
+	buf_free(&b);
 	ask(dial_unix(s->path), GET("/plain"), &b);
 	assert_non_null(strstr(b.data, "plain"));
 	close(fds[0]);
