@@ -22,7 +22,8 @@ struct registry_patterns {
 		     const char *component, struct zta_cgstate *ret);
 	bool (*has_profile)(const void *ctx, uint16_t profile);
 	const void *ctx;
-	uint16_t default_profile; /* id */
+	uint16_t default_profile;  /* id, both */
+	uint16_t selftest_profile; /* of the cgroup /zta-selftest, whatever patterns say */
 };
 
 /* One cgroup with an entry of its own. */

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of operation
+ *
+ * The slot that is not in force gets new inner maps, the cgroup patterns first. From then on the
+ * kernel answers for both slots when a cgroup is made (ZTA_CTL_FILLING), so the walk that follows
+ * finds either the cgroup or the kernel's answer for it. One write of a word is the switch. Dying
+ * anywhere before it leaves a half-filled slot that nobody reads and the next fill replaces.
+ */
+#include "apply.h"
+
+#include <errno.h>
+
+#include "base/diag.h"
+#include "kern/maps.h"
+#include "policy/globs.h"
+#include "policy/image.h"
+#include "workload/registry.h"
+
+static void patterns_root(const void *ctx, unsigned slot, struct zta_cgstate *ret)
+{
+	globs_root(ctx, slot, ret);
+}
+
+static void patterns_step(const void *ctx, unsigned slot, const struct zta_cgstate *parent,
+			  const char *component, struct zta_cgstate *ret)
+{
+	globs_step(ctx, slot, parent, component, ret);
+}
+
+static bool has_profile(const void *ctx, uint16_t profile)
+{
+	const struct policy_image *img = ctx;
+
+	return profile < ZTA_PROFILE_IDS && (img->profiles[profile].flags & ZTA_PROFILE_VALID);
+}
+
+static struct registry_patterns patterns_of(const struct policy_image *img)
+{
+	return (struct registry_patterns){
+		.root = patterns_root,
+		.step = patterns_step,
+		.has_profile = has_profile,
+		.ctx = img,
+		.default_profile = img->default_profile,
+		.selftest_profile = img->selftest_profile,
+	};
+}
+
+/* Every table of a slot, the patterns first. */
+static int fill(struct kern *k, const struct policy_image *img, unsigned slot, struct diag *d)
+{
+	const struct {
+		enum kern_table table;
+		struct kern_rows rows;
+	} tables[] = {
+		{ KERN_TABLE_NODES,
+		  { NULL, 0, img->nodes, sizeof(*img->nodes), img->n_nodes, true } },
+		{ KERN_TABLE_GLOBS,
+		  { NULL, 0, img->globs, sizeof(*img->globs), img->n_globs, true } },
+		{ KERN_TABLE_LITERALS,
+		  { &img->literals->key, sizeof(*img->literals), &img->literals->child,
+		    sizeof(*img->literals), img->n_literals, false } },
+		{ KERN_TABLE_POLICY, { NULL, 0, &img->policy, sizeof(img->policy), 1, false } },
+		{ KERN_TABLE_PROFILES,
+		  { NULL, 0, img->profiles, sizeof(img->profiles[0]), ZTA_PROFILE_IDS, true } },
+		{ KERN_TABLE_PREFIXES,
+		  { &img->prefixes->key, sizeof(*img->prefixes), &img->prefixes->value,
+		    sizeof(*img->prefixes), img->n_prefixes, false } },
+		{ KERN_TABLE_PORTS,
+		  { NULL, 0, img->ports, sizeof(*img->ports), img->ports ? 65536 : 0, true } },
+		{ KERN_TABLE_RULES,
+		  { NULL, 0, img->rules, sizeof(*img->rules), img->n_rules, true } },
+		{ KERN_TABLE_NAMED,
+		  { &img->named->key, sizeof(*img->named), &img->named->value, sizeof(*img->named),
+		    img->n_named, false } },
+	};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		int r = kern_table_fill(k, slot, tables[i].table, &tables[i].rows, d);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fill_workloads(struct kern *k, const struct policy_image *img, struct registry *r,
+			  unsigned slot)
+{
+	struct registry_patterns p = patterns_of(img);
+	int n = kern_ctl_set(k, ZTA_CTL_FILLING, 1);
+
+	if (n < 0)
+		return n;
+	n = kern_cgroup_barrier(k);
+	return n < 0 ? n : registry_scan(r, k, &p, slot);
+}
+
+int policy_apply(struct kern *k, const struct policy_image *img, struct registry *r, struct diag *d)
+{
+	unsigned slot = !kern_slot(k);
+	int n;
+
+	n = fill(k, img, slot, d);
+	if (n < 0)
+		goto fail;
+	n = fill_workloads(k, img, r, slot);
+	if (n < 0) {
+		n = diag_set(d, n, "cannot write the workloads:");
+		goto fail;
+	}
+	n = kern_switch(k, slot, img->policy.generation);
+	if (n < 0) {
+		n = diag_set(d, n, "cannot switch the policy:");
+		goto fail;
+	}
+	(void)kern_ctl_set(k, ZTA_CTL_FILLING, 0); /* left at 1 it only costs a look-up a mkdir */
+	(void)kern_slot_clear(k, !slot);	   /* memory comes back with the next fill else */
+	(void)registry_trim(r, k, slot);	   /* entries that say nothing new are harmless */
+	return 0;
+fail:
+	(void)kern_ctl_set(k, ZTA_CTL_FILLING, 0); /* as above */
+	return n;
+}
+
+int policy_rescan(struct kern *k, const struct policy_image *img, struct registry *r)
+{
+	struct registry_patterns p = patterns_of(img);
+	int n = registry_scan(r, k, &p, kern_slot(k));
+
+	if (n <= 0)
+		return n;
+	n = kern_ctl_bump(k); /* cached verdicts end */
+	return n < 0 ? n : 1;
+}
