@@ -157,13 +157,15 @@ static size_t read_escape(struct reader *rd, uint32_t node)
 	int c = peek(rd, rd->at + 1);
 	const char *found = c > 0 ? strchr(from, c) : NULL;
 
+	if (c < 0 || c == '\n')
+		return 1; /* the string ends here, unclosed */
 	if (c == 'u')
 		return read_unicode(rd, node);
 	if (found)
 		rd->t->arena[rd->t->used++] = to[found - from];
 	else
 		flawed(rd, node, rd->at, "unknown escape in a string");
-	return c < 0 ? 1 : 2;
+	return 2;
 }
 
 /* One character of a string that is none of '"', '\\' and line break. */
