@@ -48,7 +48,7 @@ static void notify(struct journal *j)
 
 static int write_text(struct journal *j, const char *text, size_t len)
 {
-	int r = store_write(&j->store, text, len);
+	int r = spool_write(&j->store, text, len);
 
 	if (r == 0)
 		notify(j);
@@ -222,14 +222,14 @@ int journal_open(const char *dir, const struct journal_opts *o, struct journal *
 	if (r < 0)
 		(void)diag_set(d, r, "cannot open the journal in '%s':", dir);
 	else
-		r = store_open(&j->store, o->fsync_ms ? o->fsync_ms : JOURNAL_FSYNC_MS, d);
+		r = spool_open(&j->store, o->fsync_ms ? o->fsync_ms : JOURNAL_FSYNC_MS, d);
 	if (r < 0) {
 		journal_close(j);
 		return r;
 	}
 	loss_open(j->store.dir_fd, &j->loss);
 	tell_past(j);
-	store_retain(&j->store);
+	spool_retain(&j->store);
 	*ret = j;
 	return 0;
 }
@@ -247,7 +247,7 @@ void journal_close(struct journal *j)
 		journal_unfollow(f);
 	while ((p = TAILQ_FIRST(&j->pending)))
 		drop_pending(j, p); /* the file "lost" has counted them */
-	store_close(&j->store);
+	spool_close(&j->store);
 	loss_close(&j->loss);
 	json_decref(j->host);
 	free(j);
@@ -327,7 +327,7 @@ void journal_tick(struct journal *j)
 		try_again(j);
 	if (now - j->retained_ns >= RETAIN_EVERY_NS) {
 		j->retained_ns = now;
-		store_retain(&j->store);
+		spool_retain(&j->store);
 	}
 }
 

@@ -28,7 +28,7 @@ struct journal_follower {
 };
 
 /* Files. All written by store.c. */
-struct store {
+struct spool {
 	char *dir;
 	int dir_fd; /* locked: one writer */
 	uint64_t segment_bytes, retain_bytes, retain_ns;
@@ -41,13 +41,13 @@ struct store {
 	bool torn;	       /* the file is longer than that */
 	struct segments closed;
 	uint64_t closed_bytes;
-	uint64_t cut_bytes; /* that store_open() cut off */
+	uint64_t cut_bytes; /* that spool_open() cut off */
 	uint64_t next;	    /* seq of the next record */
 	struct buf line;    /* the last one written */
 };
 
 struct journal {
-	struct store store;
+	struct spool store;
 	struct loss loss; /* what a crash must not forget: untold and pending */
 	json_t *host;
 	uint64_t retained_ns;
@@ -63,14 +63,14 @@ struct journal {
 };
 
 /* Lock, find the end, cut what is torn. @s has dir and the limits. 0 or -errno. */
-int store_open(struct store *s, unsigned int fsync_ms, struct diag *d);
-void store_close(struct store *s);
+int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d);
+void spool_close(struct spool *s);
 
 /*
  * Write one record, an object without seq, as the next line; it is in s->line then. On failure
  * nothing was written, and seq is unused. 0 or -errno.
  */
-int store_write(struct store *s, const char *text, size_t len);
+int spool_write(struct spool *s, const char *text, size_t len);
 
 /* Start a new segment when the one being written has grown old; remove what need not be kept. */
-void store_retain(struct store *s);
+void spool_retain(struct spool *s);

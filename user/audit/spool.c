@@ -21,7 +21,7 @@
 #define AGE_PARTS 8 /* a segment covers at most this part of the retention time */
 
 /* A file of the directory; its path is needed for nothing but replacing it atomically. */
-static int write_log_id(struct store *s)
+static int write_log_id(struct spool *s)
 {
 	_cleanup_free_ char *path = str_dup_printf("%s/log-id", s->dir);
 	char line[LOG_ID_LEN + 2];
@@ -35,7 +35,7 @@ static int write_log_id(struct store *s)
 	return r;
 }
 
-static int make_log_id(struct store *s)
+static int make_log_id(struct spool *s)
 {
 	unsigned char b[16];
 
@@ -50,7 +50,7 @@ static int make_log_id(struct store *s)
 	return 0;
 }
 
-static int load_log_id(struct store *s)
+static int load_log_id(struct spool *s)
 {
 	_cleanup_free_ char *path = str_dup_printf("%s/log-id", s->dir);
 	_cleanup_free_ char *text = NULL;
@@ -81,7 +81,7 @@ static uint64_t birth_ns(int fd)
 }
 
 /* A file without one sound line is put aside: it may tell somebody something. */
-static int put_aside(struct store *s, const char *name)
+static int put_aside(struct spool *s, const char *name)
 {
 	char aside[SEGMENT_NAME_LEN + 16];
 
@@ -90,7 +90,7 @@ static int put_aside(struct store *s, const char *name)
 }
 
 /* Go on in the last segment. */
-static int open_last(struct store *s, struct segment last)
+static int open_last(struct spool *s, struct segment last)
 {
 	char name[SEGMENT_NAME_LEN];
 	_cleanup_close_ int fd = -1;
@@ -116,7 +116,7 @@ static int open_last(struct store *s, struct segment last)
 	return r;
 }
 
-static int open_files(struct store *s)
+static int open_files(struct spool *s)
 {
 	struct segment last;
 	int r;
@@ -130,7 +130,7 @@ static int open_files(struct store *s)
 	return open_last(s, last);
 }
 
-int store_open(struct store *s, unsigned int fsync_ms, struct diag *d)
+int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
 {
 	int r;
 
@@ -156,7 +156,7 @@ int store_open(struct store *s, unsigned int fsync_ms, struct diag *d)
 	return 0;
 }
 
-void store_close(struct store *s)
+void spool_close(struct spool *s)
 {
 	syncer_free(s->sync);
 	cleanup_close(&s->fd);
@@ -166,7 +166,7 @@ void store_close(struct store *s)
 	free(s->dir);
 }
 
-static int new_segment(struct store *s)
+static int new_segment(struct spool *s)
 {
 	_cleanup_close_ int fd = -1;
 	char name[SEGMENT_NAME_LEN];
@@ -199,7 +199,7 @@ static int new_segment(struct store *s)
 }
 
 /* Everything that must be right before a line may be written. */
-static int prepare(struct store *s, size_t len)
+static int prepare(struct spool *s, size_t len)
 {
 	int r;
 
@@ -217,12 +217,12 @@ static int prepare(struct store *s, size_t len)
 		r = new_segment(s);
 		if (r < 0)
 			return r;
-		store_retain(s);
+		spool_retain(s);
 	}
 	return 0;
 }
 
-static int write_line(struct store *s)
+static int write_line(struct spool *s)
 {
 	size_t done = 0;
 
@@ -243,7 +243,7 @@ static int write_line(struct store *s)
 	return 0;
 }
 
-int store_write(struct store *s, const char *text, size_t len)
+int spool_write(struct spool *s, const char *text, size_t len)
 {
 	int r;
 
@@ -265,7 +265,7 @@ int store_write(struct store *s, const char *text, size_t len)
 	return 0;
 }
 
-void store_retain(struct store *s)
+void spool_retain(struct spool *s)
 {
 	uint64_t now = clock_real_ns();
 	char name[SEGMENT_NAME_LEN];
