@@ -238,6 +238,9 @@ static int members_schema(json_t *o, const struct shape *s)
 		return set(o, "additionalProperties", json_false());
 	if (r == 0)
 		r = set(o, "additionalProperties", shape_schema(s->item));
+	if (r == 0 && s->max) /* the named members are not counted */
+		r = set(o, "maxProperties",
+			json_integer(s->max + (json_int_t)json_object_size(properties)));
 	if (r == 0 && s->pattern)
 		r = set(o, "propertyNames", json_pack("{s:s}", "pattern", s->pattern));
 	return r;
