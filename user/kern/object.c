@@ -123,6 +123,27 @@ static int reuse_maps(const struct kern *k, struct bpf_object *obj, uint32_t lay
 	return 0;
 }
 
+/* How inner maps are made. Before loading: libbpf gives the templates up then. */
+static int take_templates(struct kern *k, struct bpf_object *obj, struct diag *d)
+{
+	for (int i = 0; i < KERN_TABLE_COUNT; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, kern_map_names[i]);
+		struct bpf_map *in = map ? bpf_map__inner_map(map) : NULL;
+
+		if (!in)
+			return diag_set(d, -ENOENT, "the object has no table %s",
+					kern_map_names[i]);
+		k->inner[i] = (struct kern_template){
+			.type = bpf_map__type(in),
+			.key_size = bpf_map__key_size(in),
+			.value_size = bpf_map__value_size(in),
+			.max_entries = bpf_map__max_entries(in),
+			.flags = bpf_map__map_flags(in),
+		};
+	}
+	return 0;
+}
+
 /* The fds outlive the object: it holds a copy of everything, and nothing asks it again. */
 static int take_fds(struct kern *k, struct bpf_object *obj, struct diag *d)
 {
@@ -132,17 +153,6 @@ static int take_fds(struct kern *k, struct bpf_object *obj, struct diag *d)
 		k->map[i] = map ? fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3) : -1;
 		if (k->map[i] < 0)
 			return diag_set(d, -ENOENT, "the object has no map %s", kern_map_names[i]);
-		if (i < KERN_TABLE_COUNT) {
-			struct bpf_map *in = bpf_map__inner_map(map);
-
-			k->inner[i] = (struct kern_template){
-				.type = bpf_map__type(in),
-				.key_size = bpf_map__key_size(in),
-				.value_size = bpf_map__value_size(in),
-				.max_entries = bpf_map__max_entries(in),
-				.flags = bpf_map__map_flags(in),
-			};
-		}
 	}
 	for (int i = 0; i < KERN_PROG_COUNT; i++) {
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj,
@@ -170,10 +180,9 @@ static int load_with(struct kern *k, bool mkdir_too, struct diag *d)
 		return diag_set(d, -errno, "cannot open the programs: %s", first_line);
 	prog = bpf_object__find_program_by_name(skel->obj, kern_prog_names[KERN_PROG_MKDIR]);
 	(void)bpf_program__set_autoload(prog, mkdir_too); /* fails only after loading */
-	if (k->adopted || k->old_layout)
+	r = take_templates(k, skel->obj, d);
+	if (!r && (k->adopted || k->old_layout))
 		r = reuse_maps(k, skel->obj, k->adopted ? k->layout : k->old_layout, k->adopted, d);
-	else
-		r = 0;
 	if (!r) {
 		r = zta__load(skel);
 		if (r < 0)
