@@ -221,11 +221,13 @@ static void compile_expiry(struct compile *c)
 
 static void refuse_table(struct compile *c, const char *table, uint64_t need, uint64_t capacity)
 {
-	bool more = need > COMPILE_GIVE_UP * capacity;
+	uint64_t counted = COMPILE_GIVE_UP * capacity; /* at least so far */
+	bool more = need > counted;
 
 	if (need > capacity)
 		(void)compile_refuse(c, "", "does not fit: %s needs %s%llu entries, %llu fit",
-				     table, more ? "more than " : "", (unsigned long long)need,
+				     table, more ? "more than " : "",
+				     (unsigned long long)(more ? counted : need),
 				     (unsigned long long)capacity); /* each table is told */
 }
 

@@ -13,6 +13,7 @@
  */
 #include "policy/globs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,12 +140,7 @@ static void add_pattern(struct tree *t, size_t entry, const char *before,
 	size_t depth = 0, len, old;
 
 	for (p = component(p, &len); len; p = component(p + len, &len)) {
-		if (len >= ZTA_COMPONENT_LEN)
-			return refuse(t, w->path, "characters of one component", len,
-				      ZTA_COMPONENT_LEN - 1);
-		if (depth == ZTA_CGROUP_LEVELS)
-			return refuse(t, w->path, "levels of cgroups", depth + 1,
-				      ZTA_CGROUP_LEVELS);
+		assert(len < ZTA_COMPONENT_LEN && depth < ZTA_CGROUP_LEVELS); /* by the parser */
 		before = component(before, &old);
 		shared = shared && old == len && !memcmp(before, p, len);
 		before += old;
