@@ -36,7 +36,7 @@ static void notify(struct journal *j)
 	j->notifying = true;
 	LIST_FOREACH (f, &j->followers, entry) {
 		if (!f->gone)
-			f->fn(f->ctx, j->store.next - 1, j->store.line.data, j->store.line.len);
+			f->fn(f->ctx, j->spool.next - 1, j->spool.line.data, j->spool.line.len);
 	}
 	j->notifying = false;
 	for (f = LIST_FIRST(&j->followers); f; f = next) {
@@ -48,7 +48,7 @@ static void notify(struct journal *j)
 
 static int write_text(struct journal *j, const char *text, size_t len)
 {
-	int r = spool_write(&j->store, text, len);
+	int r = spool_write(&j->spool, text, len);
 
 	if (r == 0)
 		notify(j);
@@ -128,7 +128,7 @@ static char *render(struct journal *j, json_t *record)
 	(void)json_object_del(record, "seq"); /* the journal's own; seldom there */
 	if (j->host && json_object_set(record, "host", j->host) < 0)
 		return NULL;
-	if (json_object_set_new(record, "log", json_string(j->store.log_id)) < 0)
+	if (json_object_set_new(record, "log", json_string(j->spool.log_id)) < 0)
 		return NULL;
 	return json_dumps(record, JSON_COMPACT);
 }
@@ -163,7 +163,7 @@ static void try_again(struct journal *j)
 	}
 	keep_loss(j);
 	if (r == 0)
-		r = syncer_error(j->store.sync);
+		r = syncer_error(j->spool.sync);
 	if (r == 0)
 		r = write_recovered(j);
 	if (r < 0) {
@@ -178,13 +178,13 @@ static void try_again(struct journal *j)
 
 static int take_opts(struct journal *j, const char *dir, const struct journal_opts *o)
 {
-	j->store.dir = strdup(dir);
-	j->store.segment_bytes = o->segment_bytes ? o->segment_bytes : JOURNAL_SEGMENT_BYTES;
-	j->store.retain_bytes = o->retain_bytes ? o->retain_bytes : JOURNAL_RETAIN_BYTES;
-	j->store.retain_ns = o->retain_ns ? o->retain_ns : JOURNAL_RETAIN_NS;
+	j->spool.dir = strdup(dir);
+	j->spool.segment_bytes = o->segment_bytes ? o->segment_bytes : JOURNAL_SEGMENT_BYTES;
+	j->spool.retain_bytes = o->retain_bytes ? o->retain_bytes : JOURNAL_RETAIN_BYTES;
+	j->spool.retain_ns = o->retain_ns ? o->retain_ns : JOURNAL_RETAIN_NS;
 	j->pending_max = o->pending_bytes ? o->pending_bytes : JOURNAL_PENDING_BYTES;
 	j->host = o->host ? json_deep_copy(o->host) : NULL;
-	return j->store.dir && (j->host || !o->host) ? 0 : -ENOMEM;
+	return j->spool.dir && (j->host || !o->host) ? 0 : -ENOMEM;
 }
 
 /* What the daemon before us left behind. */
@@ -199,9 +199,9 @@ static void tell_past(struct journal *j)
 		j->failing = true;
 		try_again(j);
 	}
-	if (j->store.cut_bytes &&
+	if (j->spool.cut_bytes &&
 	    record_note(RECORD_LIFECYCLE, "journal-cut", NULL,
-			json_pack("{s:I}", "bytes", (json_int_t)j->store.cut_bytes), &record) == 0)
+			json_pack("{s:I}", "bytes", (json_int_t)j->spool.cut_bytes), &record) == 0)
 		(void)journal_append(j, record); /* it counts what it loses */
 }
 
@@ -215,21 +215,21 @@ int journal_open(const char *dir, const struct journal_opts *o, struct journal *
 		return diag_set(d, -ENOMEM, "cannot open the journal in '%s':", dir);
 	TAILQ_INIT(&j->pending);
 	LIST_INIT(&j->followers);
-	j->loss.fd = j->store.fd = j->store.dir_fd = -1;
+	j->loss.fd = j->spool.fd = j->spool.dir_fd = -1;
 	r = take_opts(j, dir, o);
 	if (r == 0 && signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		r = -errno;
 	if (r < 0)
 		(void)diag_set(d, r, "cannot open the journal in '%s':", dir);
 	else
-		r = spool_open(&j->store, o->fsync_ms ? o->fsync_ms : JOURNAL_FSYNC_MS, d);
+		r = spool_open(&j->spool, o->fsync_ms ? o->fsync_ms : JOURNAL_FSYNC_MS, d);
 	if (r < 0) {
 		journal_close(j);
 		return r;
 	}
-	loss_open(j->store.dir_fd, &j->loss);
+	loss_open(j->spool.dir_fd, &j->loss);
 	tell_past(j);
-	spool_retain(&j->store);
+	spool_retain(&j->spool);
 	*ret = j;
 	return 0;
 }
@@ -247,7 +247,7 @@ void journal_close(struct journal *j)
 		journal_unfollow(f);
 	while ((p = TAILQ_FIRST(&j->pending)))
 		drop_pending(j, p); /* the file "lost" has counted them */
-	spool_close(&j->store);
+	spool_close(&j->spool);
 	loss_close(&j->loss);
 	json_decref(j->host);
 	free(j);
@@ -316,10 +316,10 @@ int journal_append(struct journal *j, json_t *record)
 void journal_tick(struct journal *j)
 {
 	uint64_t now = clock_mono_ns();
-	int r = syncer_error(j->store.sync);
+	int r = syncer_error(j->spool.sync);
 
 	if (r < 0) {
-		syncer_dirty(j->store.sync); /* once more */
+		syncer_dirty(j->spool.sync); /* once more */
 		if (!j->failing)
 			fail(j, r);
 	}
@@ -327,13 +327,13 @@ void journal_tick(struct journal *j)
 		try_again(j);
 	if (now - j->retained_ns >= RETAIN_EVERY_NS) {
 		j->retained_ns = now;
-		spool_retain(&j->store);
+		spool_retain(&j->spool);
 	}
 }
 
 int journal_sync(struct journal *j)
 {
-	return syncer_wait(j->store.sync);
+	return syncer_wait(j->spool.sync);
 }
 
 struct journal_state journal_state(const struct journal *j)
@@ -341,22 +341,22 @@ struct journal_state journal_state(const struct journal *j)
 	return (struct journal_state){
 		.failing = j->failing,
 		.error = j->failing ? j->error : 0,
-		.seq = j->store.next - 1,
+		.seq = j->spool.next - 1,
 		.lost = j->lost,
 		.lost_records = j->lost_records,
 		.pending = j->n_pending,
-		.bytes = j->store.closed_bytes + j->store.active.bytes,
+		.bytes = j->spool.closed_bytes + j->spool.active.bytes,
 	};
 }
 
 const char *journal_log_id(const struct journal *j)
 {
-	return j->store.log_id;
+	return j->spool.log_id;
 }
 
 const char *journal_dir(const struct journal *j)
 {
-	return j->store.dir;
+	return j->spool.dir;
 }
 
 struct journal_follower *journal_follow(struct journal *j, journal_follow_fn fn, void *ctx)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What journal.c (records, failing, followers) and store.c (files) share. */
+/* What journal.c (records, failing, followers) and spool.c (files) share. */
 #pragma once
 
 #include <sys/queue.h>
@@ -27,7 +27,7 @@ struct journal_follower {
 	bool gone;
 };
 
-/* Files. All written by store.c. */
+/* Files. All written by spool.c. */
 struct spool {
 	char *dir;
 	int dir_fd; /* locked: one writer */
@@ -47,7 +47,7 @@ struct spool {
 };
 
 struct journal {
-	struct spool store;
+	struct spool spool;
 	struct loss loss; /* what a crash must not forget: untold and pending */
 	json_t *host;
 	uint64_t retained_ns;

@@ -188,7 +188,6 @@ static int new_segment(struct spool *s)
 	if (r < 0)
 		return r;
 	if (s->fd >= 0) {
-		s->closed.v[s->closed.n - 1].changed_ns = clock_real_ns();
 		s->closed_bytes += s->active.bytes;
 		(void)close(s->fd); /* the syncer has its own descriptor for it */
 	}
@@ -260,6 +259,7 @@ int spool_write(struct spool *s, const char *text, size_t len)
 	if (r < 0)
 		return r;
 	s->active.bytes += s->line.len;
+	s->active.changed_ns = clock_real_ns();
 	s->next++;
 	syncer_dirty(s->sync);
 	return 0;
