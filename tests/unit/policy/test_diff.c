@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Differences of documents, as "PATH old -> new" lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "policy/diff.h"
+
+static char *quoted(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *p = copy; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	return copy;
+}
+
+static void assert_diff(const char *old, const char *new, const char *want)
+{
+	char *a = quoted(old), *b = quoted(new), *c = quoted(want);
+	json_t *list = policy_diff(a, b), *o;
+	struct buf got = {};
+	size_t i;
+
+	assert_non_null(list);
+	json_array_foreach (list, i, o) {
+		char *x = json_dumps(json_object_get(o, "old"), JSON_ENCODE_ANY | JSON_COMPACT);
+		char *y = json_dumps(json_object_get(o, "new"), JSON_ENCODE_ANY | JSON_COMPACT);
+
+		assert_int_equal(json_object_size(o), 3);
+		assert_int_equal(buf_printf(&got, "%s%s %s -> %s", i ? "\n" : "",
+					    json_string_value(json_object_get(o, "path")), x, y),
+				 0);
+		free(x);
+		free(y);
+	}
+	assert_string_equal(got.data ? got.data : "", c);
+	buf_free(&got);
+	json_decref(list);
+	free(a);
+	free(b);
+	free(c);
+}
+
+static void equal_documents_have_no_difference(void **state)
+{
+	assert_diff("{'a':1,'b':[1,2]}", "{ 'b': [1, 2],\n'a': 1 }", "");
+}
+
+static void members_are_told_by_their_place(void **state)
+{
+	assert_diff("{'mode':'audit','metadata':{'name':'x','revision':1}}",
+		    "{'mode':'enforce','metadata':{'name':'x','revision':2}}",
+		    "mode 'audit' -> 'enforce'\nmetadata.revision 1 -> 2");
+	assert_diff("{'a':{'x':1}}", "{'a':{},'b':true}", "a.x 1 -> null\nb null -> true");
+	assert_diff("{'a':[1]}", "{'a':'1'}", "a [1] -> '1'");
+}
+
+static void named_members_are_matched_by_name(void **state)
+{
+	assert_diff("{'services':[{'name':'a','p':1},{'name':'b','p':1}]}",
+		    "{'services':[{'name':'new'},{'name':'a','p':1},{'name':'b','p':2}]}",
+		    "services[0] null -> {'name':'new'}\nservices[2].p 1 -> 2");
+	assert_diff("{'services':[{'name':'a'},{'name':'b'}]}", "{'services':[{'name':'b'}]}",
+		    "services[0] {'name':'a'} -> null");
+	assert_diff("{'services':[{'name':'a'},{'name':'b'}]}",
+		    "{'services':[{'name':'b'},{'name':'a'}]}", "services ['a','b'] -> ['b','a']");
+}
+
+static void other_lists_are_compared_between_what_is_equal(void **state)
+{
+	assert_diff("{'r':['10.0.0.0/8','10.1.0.0/16']}",
+		    "{'r':['9.9.9.9','10.0.0.0/8','10.1.0.0/16']}", "r[0] null -> '9.9.9.9'");
+	assert_diff("{'r':[1,2,3,4]}", "{'r':[1,4]}", "r[1] 2 -> null\nr[2] 3 -> null");
+	assert_diff("{'r':[{'action':'allow','cidr':'x'},{'action':'deny'}]}",
+		    "{'r':[{'action':'deny','cidr':'x'},{'action':'deny'}]}",
+		    "r[0].action 'allow' -> 'deny'");
+	assert_diff("{'r':[]}", "{'r':[{'name':'a'}]}", "r[0] null -> {'name':'a'}");
+}
+
+static void what_is_no_document_has_no_difference(void **state)
+{
+	assert_null(policy_diff("{", "{}"));
+	assert_null(policy_diff("{}", ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equal_documents_have_no_difference),
+		cmocka_unit_test(members_are_told_by_their_place),
+		cmocka_unit_test(named_members_are_matched_by_name),
+		cmocka_unit_test(other_lists_are_compared_between_what_is_equal),
+		cmocka_unit_test(what_is_no_document_has_no_difference),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
