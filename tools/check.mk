@@ -53,7 +53,7 @@ $(FUZZ_B)/user/%.o: user/%.c | deps-check
 
 $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIB)
 	$(call say,FUZZ-LD,$@)
-	$(Q)$(CLANG) $(CPPFLAGS) -Itests $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP $^ $(LDLIBS) -o $@
+	$(Q)$(CLANG) $(CPPFLAGS) -Itests $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP $(filter %.c %.o,$^) $(LDLIBS) -o $@
 
 fuzz: $(FUZZ_BIN) ## Fuzz the parsers for FUZZ_SECONDS each, from tests/fuzz/corpus
 	@tools/run-fuzz $(FUZZ_SECONDS) $^
