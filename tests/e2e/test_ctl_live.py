@@ -338,7 +338,7 @@ def test_detach_asks_first(ztad, suite, run):
     assert run("status").returncode == 0
 
 
-def test_detach(world, ztad, suite, run, ask):
+def test_detach(ztad, run, ask):
     """Last: afterwards there is no daemon."""
     done = run("detach", stdin="y\n")
     assert done.returncode == 0

@@ -92,11 +92,10 @@ static void print_counts(const struct ctl *c, const json_t *v)
 		    (long long)print_integer(v, "decisions.deny"),
 		    (long long)print_integer(v, "decisions.audit"));
 	print_field(c->color, "events", lost ? PRINT_RED : PRINT_PLAIN,
-		    "%lld in the journal, %lld held, %lld lost",
-		    (long long)print_integer(v, "journal.seq"), (long long)print_integer(v, "held"),
-		    (long long)lost);
-	print_field(c->color, "journal", strcmp(journal, "ok") ? PRINT_RED : PRINT_PLAIN, "%s",
-		    journal);
+		    "%lld recorded, %lld held, %lld lost", (long long)print_integer(v, "recorded"),
+		    (long long)print_integer(v, "held"), (long long)lost);
+	print_field(c->color, "journal", strcmp(journal, "ok") ? PRINT_RED : PRINT_PLAIN,
+		    "%s, last record %lld", journal, (long long)print_integer(v, "journal.seq"));
 }
 
 static void print_daemon(const struct ctl *c, const json_t *v)
