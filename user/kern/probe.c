@@ -59,7 +59,7 @@ static void check_program_types(struct checks *c)
 		{ "cgroup skb", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS },
 		{ "sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS },
 	};
-	char refused[200] = "";
+	char refused[512] = "";
 	int n = 0;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
