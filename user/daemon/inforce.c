@@ -215,7 +215,13 @@ int inforce_refresh(struct daemon *d, struct diag *diag)
 
 static bool same_prefixes(const struct policy_prefixes *a, const struct policy_prefixes *b)
 {
-	return a->n == b->n && (!a->n || !memcmp(a->v, b->v, a->n * sizeof(*a->v)));
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].len != b->v[i].len ||
+		    memcmp(&a->v[i].addr, &b->v[i].addr, sizeof(a->v[i].addr)) != 0)
+			return false;
+	return true;
 }
 
 void inforce_follow_resolvers(struct daemon *d)
