@@ -100,3 +100,18 @@ def test_it_refuses(validator, path, value):
     assert validator.is_valid(document)
     set_at(document, path, value)
     assert not validator.is_valid(document)
+
+
+def test_the_example_of_the_manual_is_valid(validator, tmp_path):
+    page = (ROOT / "tools/man/zta-policy.5").read_text()
+    text = next(b for b in page.split(".Bd -literal") if '"apiVersion"' in b)
+    text = text.partition("\n")[2].partition("\n.Ed")[0]
+    assert [e.message for e in validator.iter_errors(json.loads(text))] == []
+    (tmp_path / "policy.json").write_text(text)
+    done = subprocess.run(
+        [ZTACTL, "-o", "json", "policy", "check", tmp_path / "policy.json"],
+        capture_output=True, text=True, check=False,
+    )
+    assert json.loads(done.stdout)["errors"] == []
+    assert json.loads(done.stdout)["warnings"] == []
+    assert done.returncode == 0
