@@ -218,6 +218,27 @@ def test_events_as_a_table(ztad, world, troupe, suite, run):
     assert head_at == row_at
 
 
+def test_a_refused_socket(ztad, troupe, suite, run, ask):
+    seq = ztad.last_seq()
+    with pytest.raises(PermissionError):
+        troupe.get("app").socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    event = ztad.wait_event("the socket", lambda e: e["type"] == "socket", after=seq)
+    assert run("events", "-n", 1, "--type", "socket").stdout.split()[-3:] == ["raw", "socket", "1"]
+    code, value = ask("explain", "--event", event["seq"])
+    assert (code, value["row"], value["reason"]) == (1, 4, "protocol")
+    text = run("explain", "--event", event["seq"]).stdout
+    assert "  to          raw socket" in text.splitlines()
+
+
+def test_acts_are_events(suite, run):
+    assert run("quarantine", "/nobody", "--reason", "a drill").returncode == 0
+    assert run("release", "/nobody").returncode == 0
+    lines = run("events", "-n2", "--type=admin").stdout.splitlines()
+    act, end = (line.split() for line in lines[1:])
+    assert act[3:] == ["admin", "quarantine", "/nobody", "-", "a", "drill", "-"]
+    assert end[3:] == ["admin", "release", "/nobody", "-", "-", "-"]
+
+
 @pytest.mark.parametrize("form", ["json", "table"])
 def test_events_followed(ztad, world, troupe, suite, form):
     with subprocess.Popen(

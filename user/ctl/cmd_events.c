@@ -40,7 +40,7 @@ static int add_row(struct events *s, const json_t *event)
 	table_add(s->t, PRINT_PLAIN, print_time(print_string(event, "time"), time));
 	table_add(s->t, print_verdict_style(verdict), verdict);
 	table_add(s->t, PRINT_PLAIN, print_string(event, "reason"));
-	table_add(s->t, PRINT_PLAIN, print_string(event, "workload.cgroup"));
+	table_add(s->t, PRINT_PLAIN, event_workload(event));
 	table_add(s->t, PRINT_PLAIN, process);
 	table_add(s->t, PRINT_PLAIN, destination);
 	if (json_object_get(event, "count"))

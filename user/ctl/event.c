@@ -19,18 +19,21 @@ char *event_process(const json_t *event)
 	return buf_take(&b);
 }
 
-/* Whatever else the record tells about itself: it has no destination. */
-static const char *other_detail(const json_t *event)
+/* What a record without a destination tells about itself. */
+static int add_detail(struct buf *b, const json_t *event)
 {
-	static const char *const members[] = { "detail", "server_name", "target", "until" };
+	static const char *const members[] = { "detail", "server_name", "until" };
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		const char *text = print_string(event, members[i]);
 
 		if (*text)
-			return text;
+			return buf_puts(b, text);
 	}
-	return "";
+	if (!strcmp(print_string(event, "type"), "policy"))
+		return buf_printf(b, "%s, generation %lld", print_string(event, "policy.name"),
+				  (long long)print_integer(event, "policy.generation"));
+	return buf_puts(b, "");
 }
 
 static int add_address(struct buf *b, const json_t *d)
@@ -62,8 +65,15 @@ char *event_destination(const json_t *event)
 	else if (*print_string(d, "protocol"))
 		r = buf_printf(&b, "%s socket", print_string(d, "protocol"));
 	else
-		r = buf_puts(&b, other_detail(event));
+		r = add_detail(&b, event);
 	return r < 0 ? NULL : buf_take(&b);
+}
+
+const char *event_workload(const json_t *event)
+{
+	const char *cgroup = print_string(event, "workload.cgroup");
+
+	return *cgroup ? cgroup : print_string(event, "target");
 }
 
 const char *event_verdict(const json_t *event)

@@ -40,6 +40,10 @@ static void print_destination(const struct ctl *c, const json_t *v)
 	const char *address = print_string(v, "address"), *carried = print_string(v, "carried");
 	char port[32] = "";
 
+	if (!*address) {
+		print_field(c->color, "to", PRINT_PLAIN, "%s socket", print_string(v, "protocol"));
+		return;
+	}
 	if (print_integer(v, "port"))
 		snprintf(port, sizeof(port), " port %lld", (long long)print_integer(v, "port"));
 	print_field(c->color, "to", PRINT_PLAIN, "%s%s %s%s%s", address, port,
