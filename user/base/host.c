@@ -91,7 +91,7 @@ unsigned host_kernel_version(void)
 bool host_has_capability(unsigned number)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
 	if (number / 32 >= _LINUX_CAPABILITY_U32S_3 || syscall(SYS_capget, &head, data) < 0)
 		return false;
