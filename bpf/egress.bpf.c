@@ -214,6 +214,7 @@ static __always_inline int judge_socket(struct bpf_sock *ctx, const struct zta_w
 		return 1;
 	c.ask.proto = plain_protocol(ctx->protocol);
 	c.socktype = ctx->type;
+	c.ask.addr.family = ctx->family == FAMILY_INET6 ? ZTA_V6 : ZTA_V4; /* folded apart */
 	c.verdict.rule = ZTA_RULE_NONE;
 	zta_set(&c.verdict, ZTA_VERDICT_DENY, reason, 4);
 	if (p)

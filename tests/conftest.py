@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from gaps import reason_of
 
 from zt import cgroup, daemon, netns, policy
 from zt.cgroup import Cgroups
@@ -19,6 +20,13 @@ def pytest_configure():
         raise pytest.UsageError("these tests make namespaces and cgroups: run them as root")
     # a terminated run cleans up as an interrupted one does
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        reason = reason_of(item.nodeid)
+        if reason:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,3 +102,16 @@ def troupe(world, cgroups):
     t = Troupe(world, cgroups)
     yield t
     t.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the daemon said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" or not report.failed:
+        return
+    for name in ("ztad", "daemon"):
+        d = item.funcargs.get(name)
+        if isinstance(d, Daemon):
+            report.sections.append(("ztad's last words", d.log_tail()))
