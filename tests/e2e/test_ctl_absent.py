@@ -115,6 +115,28 @@ def test_a_reply_that_is_no_json(name, tmp_path):
         check_both(name, tmp_path / "s", 1)
 
 
+REFUSED = {403: 4, 404: 1, 409: 1, 413: 1, 503: 1}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+def test_a_refusal(name, tmp_path, status):
+    body = b'{"error":"no","detail":"not today","since":5}'
+    reply = b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+    with peer(tmp_path / "s", reply):
+        check_both(name, tmp_path / "s", REFUSED[status])
+        done = ctl.run("-o", "json", *ctl.ONLINE[name], socket=str(tmp_path / "s"))
+        assert done.stdout.encode() == body + b"\n"  # what the daemon says, whole
+
+
+def test_what_the_daemon_does_not_understand_is_wrong_usage(name, tmp_path):
+    body = b'{"error":"bad-request","detail":"n: no"}'
+    reply = b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with peer(tmp_path / "s", reply):
+        for form in ("json", "table"):
+            done = ctl.run("-o", form, *ctl.ONLINE[name], socket=str(tmp_path / "s"))
+            assert (done.returncode, done.stdout, done.stderr) == (2, "", "ztactl: n: no\n")
+
+
 def test_an_error_shows_no_control_characters(name, tmp_path):
     body = b'{"error":"failed","detail":"a\\u001b[31mb"}'
     reply = b"HTTP/1.1 500 Oops\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

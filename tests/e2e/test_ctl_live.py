@@ -12,6 +12,7 @@ import pytest
 from zt import ctl, policy
 from zt import world as w
 from zt.daemon import ZTACTL
+from zt.puppet import run_in_args
 from zt.sh import wait_for
 
 
@@ -113,6 +114,14 @@ def test_explain(suite, run, ask):
     assert (code, value["protocol"]) == (1, "udp")
     code, value = ask("explain", "--addr", w.PUBLIC)
     assert (code, value["profile"]) == (0, "host")
+
+
+def test_explain_takes_the_callers_own_profile(ztad, troupe, suite):
+    words = run_in_args(troupe.group("app"))
+    ask = ["explain", "--addr", w.PUBLIC, "-o", "json", "--socket", str(ztad.socket)]
+    done = subprocess.run([*words, str(ZTACTL), *ask], capture_output=True, text=True, check=False)
+    value = ctl.value(done)
+    assert (done.returncode, value["profile"], value["cgroup"]) == (1, "app", "/app")
 
 
 def test_explain_agrees_with_the_document(suite, ask, file):
@@ -279,6 +288,12 @@ def test_top(ztad, world, troupe, suite, run, ask):
     assert "enforcing" in done.stdout.splitlines()[0]
     assert address in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_top_redraws_a_terminal(ztad, suite):
+    shown = ctl.on_terminal("top", "-n", "1", socket=str(ztad.socket))
+    assert shown.startswith("\x1b[H\x1b[J")
+    assert "\x1b[1mCOUNT" in shown
 
 
 # --- intervention

@@ -2,7 +2,6 @@
 """ztactl's command line: help, wrong usage, where options may stand, man page, completion."""
 
 import os
-import pty
 import subprocess
 
 import pytest
@@ -185,42 +184,13 @@ def test_output_that_cannot_be_written_is_a_failure():
     assert b"cannot write" in done.stderr
 
 
-def on_terminal(*args: str, **env: str) -> str:
-    """Run with a terminal as stdout."""
-    main, side = pty.openpty()
-    try:
-        subprocess.run(
-            [str(ZTACTL), *args],
-            stdout=side,
-            stderr=side,
-            timeout=30,
-            check=False,
-            env={"PATH": os.environ["PATH"], "TERM": "xterm", "ZTA_SOCKET": ctl.NOWHERE, **env},
-        )
-        os.close(side)
-        side = -1
-        data = b""
-        while True:
-            try:
-                piece = os.read(main, 65536)
-            except OSError:
-                piece = b""
-            if not piece:
-                return data.decode()
-            data += piece
-    finally:
-        os.close(main)
-        if side >= 0:
-            os.close(side)
-
-
 def test_colours_are_for_terminals_only():
     colour = "\x1b["
-    assert colour in on_terminal("services", "--presets")
-    assert colour not in on_terminal("services", "--presets", "--no-color")
-    assert colour not in on_terminal("services", "--presets", NO_COLOR="1")
-    assert colour not in on_terminal("services", "--presets", TERM="dumb")
-    assert colour not in on_terminal("services", "--presets", "-o", "json")
+    assert colour in ctl.on_terminal("services", "--presets")
+    assert colour not in ctl.on_terminal("services", "--presets", "--no-color")
+    assert colour not in ctl.on_terminal("services", "--presets", NO_COLOR="1")
+    assert colour not in ctl.on_terminal("services", "--presets", TERM="dumb")
+    assert colour not in ctl.on_terminal("services", "--presets", "-o", "json")
     assert colour not in ctl.run("services", "--presets").stdout
 
 

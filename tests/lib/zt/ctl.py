@@ -3,6 +3,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 from typing import Any
@@ -53,6 +54,35 @@ def run(*args: object, socket: str = NOWHERE, stdin: str = "", env: dict | None 
         },
         **more,
     )
+
+
+def on_terminal(*args: object, socket: str = NOWHERE, **env: str) -> str:
+    """What a run shows on a terminal."""
+    main, side = pty.openpty()
+    try:
+        subprocess.run(
+            [str(ZTACTL), *map(str, args)],
+            stdout=side,
+            stderr=side,
+            timeout=30,
+            check=False,
+            env={"PATH": os.environ["PATH"], "TERM": "xterm", "ZTA_SOCKET": socket, **env},
+        )
+        os.close(side)
+        side = -1
+        data = b""
+        while True:
+            try:
+                piece = os.read(main, 65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                return data.decode()
+            data += piece
+    finally:
+        os.close(main)
+        if side >= 0:
+            os.close(side)
 
 
 def value(done: subprocess.CompletedProcess) -> Any:
