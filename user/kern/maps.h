@@ -102,5 +102,6 @@ unsigned kern_slot(struct kern *k);
  * kern_switch() - Put a slot in force, in one write
  *
  * Returns when no program runs any more that has seen the other slot.
+ * Return: 0; 1 = it is in force, but the other slot may be in use yet; -errno = it is not.
  */
 int kern_switch(struct kern *k, unsigned slot, uint32_t generation);

@@ -188,9 +188,9 @@ int kern_switch(struct kern *k, unsigned slot, uint32_t generation)
 	r = kern_ctl_set(k, ZTA_CTL_WORD, ((word >> 1) + 1) << 1 | (slot & 1));
 	if (r < 0)
 		return r;
-	/* only told in events; the table has its own */
+	/* only told in events; the table has its own. Nothing can be undone from here on */
 	r = kern_ctl_set(k, ZTA_CTL_GENERATION, generation);
-	return r < 0 ? r : wait_for_programs(k, slot);
+	return wait_for_programs(k, slot) < 0 || r < 0;
 }
 
 uint64_t kern_table_bytes(struct kern *k, enum kern_table table)

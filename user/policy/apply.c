@@ -7,7 +7,7 @@
  * finds either the cgroup or the kernel's answer for it. One write of a word is the switch. Dying
  * anywhere before it leaves a half-filled slot that nobody reads and the next fill replaces.
  */
-#include "apply.h"
+#include "policy/apply.h"
 
 #include <errno.h>
 
@@ -28,19 +28,11 @@ static void patterns_step(const void *ctx, unsigned slot, const struct zta_cgsta
 	globs_step(ctx, slot, parent, component, ret);
 }
 
-static bool has_profile(const void *ctx, uint16_t profile)
-{
-	const struct policy_image *img = ctx;
-
-	return profile < ZTA_PROFILE_IDS && (img->profiles[profile].flags & ZTA_PROFILE_VALID);
-}
-
 static struct registry_patterns patterns_of(const struct policy_image *img)
 {
 	return (struct registry_patterns){
 		.root = patterns_root,
 		.step = patterns_step,
-		.has_profile = has_profile,
 		.ctx = img,
 		.default_profile = img->default_profile,
 		.selftest_profile = img->selftest_profile,
@@ -85,43 +77,34 @@ static int fill(struct kern *k, const struct policy_image *img, unsigned slot, s
 	return 0;
 }
 
-static int fill_workloads(struct kern *k, const struct policy_image *img, struct registry *r,
-			  unsigned slot)
-{
-	struct registry_patterns p = patterns_of(img);
-	int n = kern_ctl_set(k, ZTA_CTL_FILLING, 1);
-
-	if (n < 0)
-		return n;
-	n = kern_cgroup_barrier(k);
-	return n < 0 ? n : registry_scan(r, k, &p, slot);
-}
-
 int policy_apply(struct kern *k, const struct policy_image *img, struct registry *r, struct diag *d)
 {
+	struct registry_patterns p = patterns_of(img);
 	unsigned slot = !kern_slot(k);
 	int n;
 
-	n = fill(k, img, slot, d);
+	n = kern_ctl_set(k, ZTA_CTL_FILLING, 0); /* a fill that died may have left it */
+	if (!n)
+		n = fill(k, img, slot, d);
 	if (n < 0)
-		goto fail;
-	n = fill_workloads(k, img, r, slot);
-	if (n < 0) {
-		n = diag_set(d, n, "cannot write the workloads:");
-		goto fail;
-	}
-	n = kern_switch(k, slot, img->policy.generation);
-	if (n < 0) {
-		n = diag_set(d, n, "cannot switch the policy:");
-		goto fail;
+		return n;
+	n = kern_ctl_set(k, ZTA_CTL_FILLING, 1);
+	if (!n)
+		n = registry_scan(r, k, &p, slot);
+	if (n < 0)
+		(void)diag_set(d, n, "cannot write the workloads:");
+	if (n >= 0) {
+		n = kern_switch(k, slot, img->policy.generation);
+		if (n < 0)
+			(void)diag_set(d, n, "cannot switch the policy:");
 	}
 	(void)kern_ctl_set(k, ZTA_CTL_FILLING, 0); /* left at 1 it only costs a look-up a mkdir */
-	(void)kern_slot_clear(k, !slot);	   /* memory comes back with the next fill else */
-	(void)registry_trim(r, k, slot);	   /* entries that say nothing new are harmless */
+	if (n < 0)
+		return n;
+	if (!n)
+		(void)kern_slot_clear(k, !slot); /* else its memory comes back with the next fill */
+	(void)registry_scan(r, k, &p, slot);	 /* entries that say nothing new are harmless */
 	return 0;
-fail:
-	(void)kern_ctl_set(k, ZTA_CTL_FILLING, 0); /* as above */
-	return n;
 }
 
 int policy_rescan(struct kern *k, const struct policy_image *img, struct registry *r)

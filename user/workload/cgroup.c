@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cgroup.h"
+#include "workload/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,10 +5,19 @@
  * A scan walks the tree, parents first. For each cgroup it finds the state of the pattern tree from
  * its parent's (as the kernel's cgroup_mkdir program does), writes it before the children are
  * listed, and gives the cgroup an entry where its answer differs from its parent's. Answers of the
- * other slot are kept. Entries whose cgroup is gone stay, since sockets may outlive it: they get
- * the answer of the path they had, until registry_trim() needs room.
+ * other slot are kept. In the slot in force, entries that say what their nearest ancestor says are
+ * removed; while another slot is filled they stay, since the one in force may need them.
+ *
+ * The kernel's program answers for cgroups that are made meanwhile, from the state of their parent.
+ * One whose mkdir began before that state was written, and became visible after the parent was
+ * listed, would be missed by both. So a pass that wrote something is followed by another one, after
+ * a barrier that waits for such mkdirs, until a pass writes nothing.
+ *
+ * What is in the maps before the barrier and is not met by the walk is gone. Its state goes at
+ * once; its entry stays, since sockets may outlive a cgroup, with the answer of the path that it
+ * had. When the map is three quarters full the oldest of these make room: ids grow with time.
  */
-#include "registry.h"
+#include "workload/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +25,12 @@
 
 #include "kern/maps.h"
 #include "kern/object.h"
-#include "registry_private.h"
 #include "workload/cgroup.h"
+#include "workload/registry_private.h"
 
 #define SELFTEST_PATH "/zta-selftest"
 #define FULL	      (ZTA_CGROUPS_MAX / 4 * 3) /* from here on entries of dead cgroups make room */
+#define PASSES_MAX    8
 
 /* A visited cgroup, as its children need it. */
 struct node {
@@ -34,9 +44,12 @@ struct scan {
 	struct kern *k;
 	const struct registry_patterns *p;
 	unsigned slot;
+	bool filling; /* the slot is not in force */
 	struct registry_list found;
+	struct registry_ids visited;
 	struct node *nodes;
-	bool changed;
+	bool wrote;   /* in this pass */
+	bool changed; /* an answer, in any pass */
 };
 
 static bool has_nodes(const struct zta_cgstate *s, unsigned slot)
@@ -60,6 +73,7 @@ static int write_state(struct scan *s, uint64_t id, struct zta_cgstate *now)
 			now->profile[other] = old.profile[other];
 			if (!memcmp(&old, now, sizeof(old)))
 				return 0;
+			s->wrote = true;
 			return kern_cgstate_set(s->k, id, now);
 		}
 		memset(now->nodes[other], 0, sizeof(now->nodes[other]));
@@ -68,6 +82,7 @@ static int write_state(struct scan *s, uint64_t id, struct zta_cgstate *now)
 		if (!has_nodes(now, s->slot))
 			return 0;
 		r = kern_cgstate_new(s->k, id, now);
+		s->wrote |= r == 0;
 		if (r != -EEXIST) /* else the kernel was quicker: once more */
 			return r == -E2BIG ? 0 : r;
 	}
@@ -100,37 +115,49 @@ static bool same_answer(const struct zta_workload *a, const struct zta_workload 
 	       a->flags == b->flags && a->pause_until == b->pause_until;
 }
 
+/* There is an entry: let it say what it must, or remove it. 1 = it stands, 0 = it is gone. */
+static int change_entry(struct scan *s, uint64_t id, const struct node *parent,
+			const struct zta_workload *old, struct zta_workload *w)
+{
+	unsigned other = !s->slot;
+	int r;
+
+	if (!s->filling && parent && same_answer(w, &parent->says, s->slot)) {
+		s->changed = true;
+		r = kern_workload_del(s->k, id);
+		return r == -ENOENT ? 0 : r;
+	}
+	if (!(w->flags & ZTA_WORKLOAD_SELFTEST)) {
+		w->entry[other] = old->entry[other];
+		w->profile[other] = old->profile[other];
+	}
+	if (!memcmp(old, w, sizeof(*old)))
+		return 1;
+	s->changed = s->wrote = true;
+	r = kern_workload_set(s->k, id, w);
+	return r < 0 ? r : 1;
+}
+
 /* Returns 1 when an entry stands there now, 0 when none is needed, -E2BIG when the map is full. */
 static int write_entry(struct scan *s, const struct cgroup_visit *v, const struct node *parent,
 		       struct zta_workload *w)
 {
-	bool selftest = w->flags & ZTA_WORKLOAD_SELFTEST;
-	unsigned other = !s->slot;
 	struct zta_workload old;
 	int r;
 
 	for (int tries = 0; tries < 2; tries++) {
-		if (kern_workload_get(s->k, v->id, &old) == 0) {
-			if (!selftest) {
-				w->entry[other] = old.entry[other];
-				w->profile[other] = old.profile[other];
-			}
-			if (!memcmp(&old, w, sizeof(old)))
-				return 1;
-			s->changed = true;
-			r = kern_workload_set(s->k, v->id, w);
-			return r < 0 ? r : 1;
-		}
+		if (kern_workload_get(s->k, v->id, &old) == 0)
+			return change_entry(s, v->id, parent, &old, w);
 		if (parent && same_answer(w, &parent->says, s->slot))
 			return 0;
 		r = kern_level_reach(s->k, v->depth);
 		if (r == 0)
 			r = kern_workload_new(s->k, v->id, w);
 		if (r == 0) {
-			s->changed = true;
+			s->changed = s->wrote = true;
 			return 1;
 		}
-		if (r != -EEXIST)
+		if (r != -EEXIST) /* else the kernel was quicker: once more */
 			return r;
 	}
 	return -EAGAIN;
@@ -149,6 +176,9 @@ static int visit(void *ctx, const struct cgroup_visit *v, void *parent_node, voi
 	n->next = s->nodes;
 	s->nodes = n;
 	*ret_node = n;
+	r = registry_ids_add(&s->visited, v->id);
+	if (r < 0)
+		return r;
 	if (parent)
 		s->p->step(s->p->ctx, s->slot, &parent->state, v->name, &n->state);
 	else
@@ -199,29 +229,42 @@ static void step_path(struct scan *s, const char *path, struct zta_cgstate *stat
 	}
 }
 
-/* An entry whose cgroup is gone. */
+/* What an entry whose cgroup is gone must say in a slot that is being filled. */
+static void answer_for_dead(struct scan *s, const char *path, struct zta_workload *w)
+{
+	struct zta_cgstate state = { 0 };
+	uint16_t was = w->profile[!s->slot];
+
+	if (path) {
+		step_path(s, path, &state);
+		w->entry[s->slot] = state.entry[s->slot];
+		w->profile[s->slot] = state.profile[s->slot];
+		return;
+	}
+	/* From before this daemon: what it was. A profile that is no more denies: closed. */
+	w->entry[s->slot] = ZTA_ENTRY_DEFAULT;
+	w->profile[s->slot] = was;
+}
+
 static int keep_dead(struct scan *s, uint64_t id)
 {
 	const struct registry_entry *known = registry_find(s->r, id);
-	struct zta_cgstate state = { 0 };
+	const char *path = known ? known->path : NULL;
 	struct zta_workload w, old;
 	struct registry_entry e;
 
 	if (kern_workload_get(s->k, id, &old) < 0)
 		return 0;
+	if (old.flags & ZTA_WORKLOAD_SELFTEST) {   /* nothing outlives the self-test */
+		(void)kern_workload_del(s->k, id); /* the next scan tries again */
+		return 0;
+	}
 	w = old;
-	if (known && known->path) {
-		step_path(s, known->path, &state);
-		w.entry[s->slot] = state.entry[s->slot];
-		w.profile[s->slot] = state.entry[s->slot] == ZTA_ENTRY_DEFAULT
-					     ? s->p->default_profile
-					     : state.profile[s->slot];
-	} else { /* from before this daemon: what it was, if that still exists */
-		uint16_t was = old.profile[kern_slot(s->k)];
-
-		w.entry[s->slot] = ZTA_ENTRY_DEFAULT;
-		w.profile[s->slot] = s->p->has_profile(s->p->ctx, was) ? was
-								       : s->p->default_profile;
+	if (s->filling)
+		answer_for_dead(s, path, &w);
+	if (path) {
+		w.flags = registry_is_quarantined(s->r, path) ? ZTA_WORKLOAD_QUARANTINED : 0;
+		w.pause_until = registry_paused_until(s->r, path);
 	}
 	if (memcmp(&w, &old, sizeof(w)) && kern_workload_set(s->k, id, &w) == 0)
 		s->changed = true;
@@ -232,80 +275,85 @@ static int keep_dead(struct scan *s, uint64_t id)
 		.quarantined = w.flags & ZTA_WORKLOAD_QUARANTINED,
 		.pause_until = w.pause_until,
 	};
-	return registry_list_add(&s->found, &e, known ? known->path : NULL);
+	return registry_list_add(&s->found, &e, path);
 }
 
-static int keep_all_dead(struct scan *s)
+/* Entries that were there before the walk, which did not meet their cgroups. */
+static int keep_all_dead(struct scan *s, const struct registry_ids *before)
 {
-	_cleanup_free_ uint64_t *ids = NULL;
-	size_t n = 0;
-	int r = kern_workload_ids(s->k, &ids, &n);
+	size_t left = before->n;
+	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct zta_workload w;
-
-		if (registry_list_find(&s->found, ids[i]))
+	for (size_t i = 0; !r && i < before->n; i++) {
+		if (registry_ids_has(&s->visited, before->v[i]))
 			continue;
-		if (kern_workload_get(s->k, ids[i], &w) < 0 || (w.flags & ZTA_WORKLOAD_SELFTEST))
-			continue;
-		r = keep_dead(s, ids[i]);
+		if (left <= FULL)
+			r = keep_dead(s, before->v[i]);
+		else if (kern_workload_del(s->k, before->v[i]) == 0)
+			left--;
 	}
-	return r < 0 ? r : 0;
+	return r;
+}
+
+static void drop_dead_states(struct scan *s, const struct registry_ids *before)
+{
+	for (size_t i = 0; i < before->n; i++)
+		if (!registry_ids_has(&s->visited, before->v[i]))
+			(void)kern_cgstate_del(s->k, before->v[i]); /* the next scan tries again */
+}
+
+static void forget_pass(struct scan *s)
+{
+	registry_list_free(&s->found);
+	s->visited.n = 0;
+	while (s->nodes) {
+		struct node *next = s->nodes->next;
+
+		free(s->nodes);
+		s->nodes = next;
+	}
+}
+
+/* Walk until a pass finds everything written. */
+static int walk(struct scan *s)
+{
+	int r = kern_cgroup_barrier(s->k);
+
+	for (int i = 0; !r && i < PASSES_MAX; i++) {
+		forget_pass(s);
+		s->wrote = false;
+		r = cgroup_walk(kern_cgroup_fd(s->k), visit, s);
+		if (!s->wrote)
+			break;
+		if (!r)
+			r = kern_cgroup_barrier(s->k);
+	}
+	registry_list_sort(&s->found);
+	registry_ids_sort(&s->visited);
+	return r;
 }
 
 int registry_scan(struct registry *r, struct kern *k, const struct registry_patterns *p,
 		  unsigned slot)
 {
-	struct scan s = { .r = r, .k = k, .p = p, .slot = slot };
-	int n = cgroup_walk(kern_cgroup_fd(k), visit, &s);
+	struct scan s = { .r = r, .k = k, .p = p, .slot = slot, .filling = slot != kern_slot(k) };
+	struct registry_ids entries = { 0 }, states = { 0 };
+	int n = kern_workload_ids(k, &entries.v, &entries.n);
 
-	if (n >= 0) {
-		registry_list_sort(&s.found);
-		n = keep_all_dead(&s);
-	}
-	if (n >= 0) {
+	if (!n)
+		n = kern_cgstate_ids(k, &states.v, &states.n);
+	if (!n)
+		n = walk(&s);
+	if (!n)
+		n = keep_all_dead(&s, &entries);
+	if (!n) {
+		drop_dead_states(&s, &states);
 		registry_list_sort(&s.found);
 		registry_take(r, &s.found);
 	}
-	registry_list_free(&s.found);
-	while (s.nodes) {
-		struct node *next = s.nodes->next;
-
-		free(s.nodes);
-		s.nodes = next;
-	}
+	forget_pass(&s);
+	free(s.visited.v);
+	free(entries.v);
+	free(states.v);
 	return n < 0 ? n : s.changed;
-}
-
-static bool is_alive(const struct registry *r, uint64_t id)
-{
-	const struct registry_entry *e = registry_find(r, id);
-
-	return e && e->alive;
-}
-
-int registry_trim(struct registry *r, struct kern *k, unsigned slot)
-{
-	_cleanup_free_ uint64_t *ids = NULL, *states = NULL;
-	size_t n = 0, n_states = 0;
-	int x = kern_workload_ids(k, &ids, &n);
-
-	if (x < 0)
-		return x;
-	/* ids grow with time: the lowest of the dead are the oldest */
-	for (size_t i = 0, left = n; i < n && left > FULL; i++) {
-		struct zta_workload w;
-
-		if (is_alive(r, ids[i]) || kern_workload_get(k, ids[i], &w) < 0 ||
-		    (w.flags & ZTA_WORKLOAD_SELFTEST))
-			continue;
-		if (kern_workload_del(k, ids[i]) == 0)
-			left--;
-	}
-	x = kern_cgstate_ids(k, &states, &n_states);
-	for (size_t i = 0; x >= 0 && i < n_states && n_states > FULL; i++) {
-		if (!is_alive(r, states[i]) && registry_is_gone(k, states[i]))
-			(void)kern_cgstate_del(k, states[i]); /* full again later at worst */
-	}
-	return x < 0 ? x : 0;
 }

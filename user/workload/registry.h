@@ -20,7 +20,6 @@ struct registry_patterns {
 	void (*root)(const void *ctx, unsigned slot, struct zta_cgstate *ret);
 	void (*step)(const void *ctx, unsigned slot, const struct zta_cgstate *parent,
 		     const char *component, struct zta_cgstate *ret);
-	bool (*has_profile)(const void *ctx, uint16_t profile);
 	const void *ctx;
 	uint16_t default_profile;  /* id, both */
 	uint16_t selftest_profile; /* of the cgroup /zta-selftest, whatever patterns say */
@@ -49,6 +48,7 @@ CLEANUP_DEFINE(struct registry *, registry_free)
  * @k:		its attach point is the root of the walk
  * @slot:	which answers are written; those of the other slot are kept
  *
+ * In the slot in force, entries that say what their nearest ancestor says are removed.
  * Used by policy/apply.c for the slot that is being filled, and by the daemon for the slot in force
  * (policy_rescan()): every few seconds where the kernel cannot do it itself, after quarantine,
  * release and pause, and when an event names a cgroup that is not known.
@@ -57,10 +57,8 @@ CLEANUP_DEFINE(struct registry *, registry_free)
 int registry_scan(struct registry *r, struct kern *k, const struct registry_patterns *p,
 		  unsigned slot);
 
-/* After a switch: removes entries that say what their nearest ancestor says, and makes room. */
-int registry_trim(struct registry *r, struct kern *k, unsigned slot);
-
-/* Each entry of the map, the attach point first, then by path. fn != 0 stops. */
+/* Each entry of the map but the self-test's, the attach point first, then by path. fn != 0 stops.
+ */
 int registry_each(const struct registry *r, int (*fn)(void *ctx, const struct registry_entry *e),
 		  void *ctx);
 

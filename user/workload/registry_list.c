@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The lists behind the registry: found entries, quarantined and paused paths. */
-#include "registry_private.h"
+#include "workload/registry_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,35 +223,44 @@ int registry_pause(struct registry *r, const char *path, uint64_t until)
 	return x;
 }
 
-/* --- the tree itself */
+/* --- ids */
 
-struct collect {
-	uint64_t *v;
-	size_t n, room;
-};
-
-static int collect_id(void *ctx, const struct cgroup_visit *visit, void *parent, void **ret_node)
+int registry_ids_add(struct registry_ids *l, uint64_t id)
 {
-	struct collect *c = ctx;
-
-	if (c->n == c->room) {
-		size_t room = c->room ? 2 * c->room : 64;
-		uint64_t *v = reallocarray(c->v, room, sizeof(*v));
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		uint64_t *v = reallocarray(l->v, room, sizeof(*v));
 
 		if (!v)
 			return -ENOMEM;
-		c->v = v;
-		c->room = room;
+		l->v = v;
+		l->room = room;
 	}
-	c->v[c->n++] = visit->id;
+	l->v[l->n++] = id;
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 
 	return *x < *y ? -1 : *x > *y;
+}
+
+void registry_ids_sort(struct registry_ids *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), compare_ids);
+}
+
+bool registry_ids_has(const struct registry_ids *l, uint64_t id)
+{
+	return l->n && bsearch(&id, l->v, l->n, sizeof(id), compare_ids);
+}
+
+static int collect_id(void *ctx, const struct cgroup_visit *visit, void *parent, void **ret_node)
+{
+	return registry_ids_add(ctx, visit->id);
 }
 
 int registry_subtree(struct kern *k, const char *path, uint64_t **ret, size_t *ret_n)
@@ -259,25 +268,18 @@ int registry_subtree(struct kern *k, const char *path, uint64_t **ret, size_t *r
 	const char *below = path + strspn(path, "/");
 	_cleanup_close_ int fd = openat(kern_cgroup_fd(k), *below ? below : ".",
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	struct collect c = { 0 };
+	struct registry_ids ids = { 0 };
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	r = cgroup_walk(fd, collect_id, &c);
+	r = cgroup_walk(fd, collect_id, &ids);
 	if (r < 0) {
-		free(c.v);
+		free(ids.v);
 		return r;
 	}
-	qsort(c.v, c.n, sizeof(*c.v), compare);
-	*ret = c.v;
-	*ret_n = c.n;
+	registry_ids_sort(&ids);
+	*ret = ids.v;
+	*ret_n = ids.n;
 	return 0;
-}
-
-bool registry_is_gone(struct kern *k, uint64_t id)
-{
-	_cleanup_free_ char *path = NULL;
-
-	return cgroup_path_of(kern_cgroup_path(k), id, &path) == -ENOENT;
 }

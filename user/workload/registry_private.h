@@ -27,6 +27,12 @@ void registry_take(struct registry *r, struct registry_list *l);
 bool registry_is_quarantined(const struct registry *r, const char *path);
 uint64_t registry_paused_until(const struct registry *r, const char *path);
 
-/* Is there no such cgroup below the attach point any more? */
-struct kern;
-bool registry_is_gone(struct kern *k, uint64_t id);
+/* Cgroup ids. All zero is an empty list; the array is owned. */
+struct registry_ids {
+	uint64_t *v;
+	size_t n, room;
+};
+
+int registry_ids_add(struct registry_ids *l, uint64_t id); /* 0 or -ENOMEM */
+void registry_ids_sort(struct registry_ids *l);
+bool registry_ids_has(const struct registry_ids *l, uint64_t id); /* of a sorted list */
