@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from gaps import reason_of
 
 from zt import cgroup, daemon, netns, policy
 from zt.cgroup import Cgroups
 from zt.daemon import Daemon
+from zt.gaps import reason_of
 from zt.puppet import Puppet
 from zt.world import World
 
