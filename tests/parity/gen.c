@@ -231,6 +231,21 @@ static json_t *gen_ai_public(struct rng *r)
 	return o;
 }
 
+/* Cgroup "/NAME" has the profile of that name. */
+static json_t *gen_workloads(unsigned n_profiles)
+{
+	static const char *const builtin[] = { "host", "no-ai", "closed" };
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n_profiles + COUNT(builtin); i++) {
+		const char *name = i < n_profiles ? profile_names[i] : builtin[i - n_profiles];
+
+		json_array_append_new(list, json_pack("{s:{s:s+}, s:s}", "match", "cgroup", "/",
+						      name, "profile", name));
+	}
+	return list;
+}
+
 char *gen_policy(struct rng *r)
 {
 	static const char *const resolvers[] = { "10.1.2.3", "168.63.129.16", "127.0.0.53",
@@ -250,6 +265,7 @@ char *gen_policy(struct rng *r)
 		json_array_append_new(profiles, gen_profile(r, i, n_services));
 	json_object_set_new(o, "services", services);
 	json_object_set_new(o, "profiles", profiles);
+	json_object_set_new(o, "workloads", gen_workloads(n_profiles));
 	json_object_set_new(o, "resolvers", SOME(r, resolvers, 3));
 	json_object_set_new(o, "ai_public", gen_ai_public(r));
 	if (chance(r, 20))

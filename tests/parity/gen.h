@@ -16,7 +16,10 @@ uint64_t rng_next(struct rng *r);
 /* 0..n-1 */
 unsigned rng_below(struct rng *r, unsigned n);
 
-/* A valid document, as text that the caller frees; NULL without memory. */
+/*
+ * A valid document, as text that the caller frees; NULL without memory. The cgroup "/NAME" has the
+ * profile NAME, but for selftest.
+ */
 char *gen_policy(struct rng *r);
 
 /* A question; names are static. */

@@ -23,6 +23,7 @@
 #include "policy/compile_parts.h"
 #include "policy/globs.h"
 
+#define ROOM	   64		    /* rows of a table to begin with */
 #define EXPIRING_S (14 * 24 * 3600) /* announced that long before */
 
 CLEANUP_DEFINE(struct policy_image *, policy_image_free)
@@ -283,10 +284,16 @@ int policy_compile(const struct policy *p, const struct compile_opts *o, struct 
 		.errors = errors,
 		.rules = { .size = sizeof(struct zta_rule) },
 		.scopes = { .size = sizeof(uint32_t) },
+		.room_prefixes = ROOM,
+		.room_named = ROOM,
 	};
 	int r;
 
 	if (!image)
+		return -ENOMEM;
+	image->prefixes = calloc(ROOM, sizeof(*image->prefixes)); /* never NULL, also when empty */
+	image->named = calloc(ROOM, sizeof(*image->named));
+	if (!image->prefixes || !image->named)
 		return -ENOMEM;
 	r = compile_tables(&c);
 	compile_expiry(&c);

@@ -78,7 +78,7 @@ static int emit(struct compile *c, uint32_t profile, uint32_t group, const struc
 	if (c->need_named > ZTA_NAMED_MAX)
 		return 0; /* counted for the error, never written */
 	if (image->n_named == c->room_named) {
-		size_t room = c->room_named ? c->room_named * 2 : 64;
+		size_t room = c->room_named * 2;
 		struct image_named *v = reallocarray(image->named, room, sizeof(*v));
 
 		if (!v)

@@ -72,7 +72,7 @@ static int emit(struct compile *c, uint32_t scope_id, const struct policy_prefix
 	if (c->need_prefixes > ZTA_PREFIX_NODES)
 		return 0; /* counted for the error, never written */
 	if (image->n_prefixes == c->room_prefixes) {
-		size_t room = c->room_prefixes ? c->room_prefixes * 2 : 256;
+		size_t room = c->room_prefixes * 2;
 
 		p = reallocarray(image->prefixes, room, sizeof(*p));
 		if (!p)
