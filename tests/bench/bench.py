@@ -86,12 +86,12 @@ class Pair:
     def __init__(self, name: str):
         self.client, self.peer = NetNs(f"{name}-client"), NetNs(f"{name}-peer")
         veth(self.client, "up0", self.peer, "up0")
-        self.client.ip("addr", "add", "192.0.2.1/24", "dev", "up0")
-        self.peer.ip("addr", "add", "192.0.2.2/24", "dev", "up0")
+        self.client.ip("addr", "add", "10.9.9.1/24", "dev", "up0")
+        self.peer.ip("addr", "add", "10.9.9.2/24", "dev", "up0")
         for address in (PRIVATE_LINK, ALLOWED):
             self.peer.ip("addr", "add", f"{address}/32", "dev", "lo")
-        self.client.ip("route", "add", "default", "via", "192.0.2.2")
-        self.peer.ip("route", "add", "default", "via", "192.0.2.1")
+        self.client.ip("route", "add", "default", "via", "10.9.9.2")
+        self.peer.ip("route", "add", "default", "via", "10.9.9.1")
 
     def close(self) -> None:
         self.client.close()

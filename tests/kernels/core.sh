@@ -67,17 +67,17 @@ network() {
 		ip -n $ns link set lo up
 	done
 	ip -n machine link add up0 type veth peer name up0 netns far
-	ip -n machine addr add 192.0.2.1/24 dev up0
+	ip -n machine addr add 10.9.9.1/24 dev up0
 	ip -n machine addr add fd00:9::1/64 dev up0 nodad
-	ip -n far addr add 192.0.2.2/24 dev up0
+	ip -n far addr add 10.9.9.2/24 dev up0
 	ip -n far addr add fd00:9::2/64 dev up0 nodad
 	for address in 10.20.0.4/32 20.1.2.3/32 fd00:20::4/128 2600::9/128; do
 		ip -n far addr add $address dev lo
 	done
 	for ns in machine far; do ip -n $ns link set up0 up; done
-	ip -n machine route add default via 192.0.2.2
+	ip -n machine route add default via 10.9.9.2
 	ip -n machine -6 route add default via fd00:9::2
-	ip -n far route add default via 192.0.2.1
+	ip -n far route add default via 10.9.9.1
 	within "$outside" far ./talk serve :: 443 far >/run/zt/far 2>&1 &
 	await "a server on both families" grep -q listening /run/zt/far
 }
@@ -116,7 +116,7 @@ refusals() { # WHEN
 	expect "$1: a cgroup made just now" EPERM talk "app-$2" connect 20.1.2.3
 	expect "$1: loopback" ECONNREFUSED talk app-1 connect 127.0.0.1 9
 	expect "$1: a health probe from outside" "answered: well" \
-		within "$outside" far ./talk connect 192.0.2.1 8080
+		within "$outside" far ./talk connect 10.9.9.1 8080
 }
 
 apply_default() { # DEFAULT REVISION
