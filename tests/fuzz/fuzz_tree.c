@@ -46,7 +46,7 @@ static void compare(struct tree *t, const struct tree_node *node, const json_t *
 		     !memcmp(node->text, json_string_value(value), node->n));
 	if (node->kind == TREE_ARRAY)
 		must(node->n == json_array_size(value));
-	tree_foreach(t, child, node)
+	tree_foreach (t, child, node)
 		compare(t, child,
 			node->kind == TREE_OBJECT ? json_object_get(value, child->key)
 						  : json_array_get(value, child->ordinal));
@@ -64,7 +64,8 @@ static void check_paths(struct tree *t, struct tree_node *node)
 	tree_place(t, node, true, &line, &column);
 	must(line >= 1 && column >= 1);
 	free(path);
-	tree_foreach(t, child, node) check_paths(t, child);
+	tree_foreach (t, child, node)
+		check_paths(t, child);
 }
 
 static int only_duplicates(const struct diag_list *l)

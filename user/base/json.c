@@ -18,7 +18,7 @@ static void refuse_reals(struct tree *t, struct tree_node *node, struct diag_lis
 	if (node->kind == TREE_REAL)
 		tree_error(t, node, errors,
 			   "numbers are integers up to 2^53-1, without fraction or exponent");
-	tree_foreach(t, child, node)
+	tree_foreach (t, child, node)
 		refuse_reals(t, child, errors); /* as deep as max_depth allowed */
 }
 

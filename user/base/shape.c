@@ -92,8 +92,7 @@ static void check_list(struct tree *t, struct tree_node *node, const struct shap
 
 	if (node->n < s->min)
 		tree_error(t, node, errors, "needs at least %lld entry", (long long)s->min);
-	tree_foreach(t, child, node)
-	{
+	tree_foreach (t, child, node) {
 		shape_check(t, child, s->item, errors);
 		if (s->max && child->ordinal == s->max)
 			tree_error(t, child, errors, "more than %lld entries", (long long)s->max);
@@ -116,8 +115,7 @@ static void check_members(struct tree *t, struct tree_node *node, const struct s
 	struct tree_node *child;
 	int64_t others = 0;
 
-	tree_foreach(t, child, node)
-	{
+	tree_foreach (t, child, node) {
 		const struct shape_member *m = find_member(s, child->key);
 
 		if (m) {

@@ -64,7 +64,9 @@ struct tree_node *tree_member(struct tree *t, const struct tree_node *object, co
 
 	if (!object || object->kind != TREE_OBJECT)
 		return NULL;
-	tree_foreach(t, child, object) if (!strcmp(child->key, name)) return child;
+	tree_foreach (t, child, object)
+		if (!strcmp(child->key, name))
+			return child;
 	return NULL;
 }
 
@@ -80,7 +82,9 @@ static struct tree_node *step(struct tree *t, const struct tree_node *node, cons
 
 		if (node->kind != TREE_ARRAY || *(*path)++ != ']')
 			return NULL;
-		tree_foreach(t, child, node) if (child->ordinal == ordinal) return child;
+		tree_foreach (t, child, node)
+			if (child->ordinal == ordinal)
+				return child;
 		return NULL;
 	}
 	at += *at == '.' ? 1 : *at == '[' ? 2 : 0;
@@ -88,8 +92,9 @@ static struct tree_node *step(struct tree *t, const struct tree_node *node, cons
 	*path = at + len + (**path == '[' ? strspn(at + len, "\"]") : 0);
 	if (node->kind != TREE_OBJECT)
 		return NULL;
-	tree_foreach(t, child, node) if (strlen(child->key) == len &&
-					 !memcmp(child->key, at, len)) return child;
+	tree_foreach (t, child, node)
+		if (strlen(child->key) == len && !memcmp(child->key, at, len))
+			return child;
 	return NULL;
 }
 

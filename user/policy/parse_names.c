@@ -71,8 +71,7 @@ static int add_names(struct parse *ps, struct tree_node *list, struct policy_nam
 	struct tree_node *node;
 	int r;
 
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		r = parse_name(ps, node, &names->v[names->n]);
 		if (r < 0)
 			return r;
@@ -107,7 +106,7 @@ int parse_names(struct parse *ps, const struct tree_node *object, struct policy_
 	if (preset)
 		room += presets_size(preset_find(preset->text));
 	if (presets)
-		tree_foreach(ps->t, node, presets)
+		tree_foreach (ps->t, node, presets)
 			room += node->bad ? 0 : presets_size(preset_find(node->text));
 	names.v = pool_alloc(&ps->p->pool, room, sizeof(*names.v));
 	if (!names.v)
@@ -118,7 +117,9 @@ int parse_names(struct parse *ps, const struct tree_node *object, struct policy_
 	if (r == 0 && preset)
 		r = add_preset(ps, preset, &names);
 	if (presets)
-		tree_foreach(ps->t, node, presets) if (r == 0) r = add_preset(ps, node, &names);
+		tree_foreach (ps->t, node, presets)
+			if (r == 0)
+				r = add_preset(ps, node, &names);
 	if (r == 0)
 		*ret = names;
 	return r;

@@ -149,8 +149,7 @@ int parse_prefixes(struct parse *ps, struct tree_node *node, struct policy_prefi
 
 	if (node->kind == TREE_STRING)
 		r = read_entry(ps, node, &g, &broken);
-	tree_foreach(ps->t, entry, node)
-	{
+	tree_foreach (ps->t, entry, node) {
 		r = read_entry(ps, entry, &g, &broken);
 		if (r < 0)
 			break;
@@ -197,8 +196,7 @@ int parse_define_sets(struct parse *ps)
 	ps->sets = calloc(sets->n + 1, sizeof(*ps->sets));
 	if (!ps->sets)
 		return -ENOMEM;
-	tree_foreach(ps->t, node, sets)
-	{
+	tree_foreach (ps->t, node, sets) {
 		struct parse_set *set = &ps->sets[ps->n_sets];
 
 		if (node->kind == TREE_STRING && !node->bad)
@@ -242,8 +240,7 @@ int parse_resolvers(struct parse *ps)
 		ps->p->resolvers_system = true;
 		return 0;
 	}
-	tree_foreach(ps->t, entry, list)
-	{
+	tree_foreach (ps->t, entry, list) {
 		if (!entry->bad && !strcmp(entry->text, "system")) {
 			ps->p->resolvers_system = true;
 			continue;

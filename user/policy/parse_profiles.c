@@ -96,8 +96,7 @@ static int read_services(struct parse *ps, const struct tree_node *node,
 		profile->all_services = true;
 		return 0;
 	}
-	tree_foreach(ps->t, name, list)
-	{
+	tree_foreach (ps->t, name, list) {
 		size_t index;
 
 		if (name->bad)
@@ -161,8 +160,7 @@ static int read_ai_allow(struct parse *ps, const struct tree_node *node,
 				   sizeof(*profile->ai_allow));
 	if (!profile->ai_allow)
 		return -ENOMEM;
-	tree_foreach(ps->t, entry, list)
-	{
+	tree_foreach (ps->t, entry, list) {
 		struct policy_ai_allow *allow = &profile->ai_allow[profile->n_ai_allow];
 
 		name = entry->bad ? NULL : parse_get(ps, entry, "name");
@@ -299,8 +297,7 @@ int parse_define_profiles(struct parse *ps)
 	add_builtins(ps->p);
 	if (!list)
 		return 0;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		ps->profiles[node->ordinal].node = node;
 		if (node->bad)
 			ps->profiles[node->ordinal].state = PROFILE_BROKEN;

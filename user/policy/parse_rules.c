@@ -40,8 +40,7 @@ static struct tree_node *find_dest(struct parse *ps, struct tree_node *rule, int
 	struct tree_node *member, *first = NULL, *proxy = NULL;
 	bool names = false;
 
-	tree_foreach(ps->t, member, rule)
-	{
+	tree_foreach (ps->t, member, rule) {
 		int dest = dest_of(member->key);
 
 		if (dest < 0)
@@ -211,8 +210,7 @@ static int read_rules(struct parse *ps, struct tree_node *list, struct parse_pro
 	int r;
 
 	profile->first_rule = ps->p->n_rules;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		if (node->bad)
 			continue;
 		ps->rule_nodes[ps->p->n_rules] = node;
@@ -232,8 +230,7 @@ int parse_rules(struct parse *ps)
 
 	if (!profiles)
 		return 0;
-	tree_foreach(ps->t, node, profiles)
-	{
+	tree_foreach (ps->t, node, profiles) {
 		list = rules_of(ps, node);
 		room += list ? list->n : 0;
 	}
@@ -241,8 +238,7 @@ int parse_rules(struct parse *ps)
 	ps->rule_nodes = calloc(room + 1, sizeof(*ps->rule_nodes));
 	if (!ps->p->rules || !ps->rule_nodes)
 		return -ENOMEM;
-	tree_foreach(ps->t, node, profiles)
-	{
+	tree_foreach (ps->t, node, profiles) {
 		list = rules_of(ps, node);
 		r = list ? read_rules(ps, list, &ps->profiles[node->ordinal]) : 0;
 		if (r < 0)

@@ -16,8 +16,7 @@ static void check_dedicated(struct parse *ps, struct tree_node *list)
 	char text[PREFIX_TEXT_LEN];
 	struct tree_node *entry;
 
-	tree_foreach(ps->t, entry, list)
-	{
+	tree_foreach (ps->t, entry, list) {
 		struct policy_prefixes all = parse_entry(ps, entry, &room);
 
 		for (size_t i = 0; i < all.n; i++) {
@@ -95,8 +94,7 @@ int parse_services(struct parse *ps)
 	if (!ps->p->services)
 		return -ENOMEM;
 	ps->p->n_services = list->n;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		if (node->bad)
 			continue;
 		r = read_service(ps, node, &ps->p->services[node->ordinal]);
@@ -152,8 +150,7 @@ int parse_proxies(struct parse *ps)
 	if (!ps->p->proxies)
 		return -ENOMEM;
 	ps->p->n_proxies = list->n;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		if (node->bad)
 			continue;
 		r = read_proxy(ps, node, &ps->p->proxies[node->ordinal]);

@@ -189,8 +189,7 @@ int parse_ports(struct parse *ps, const struct tree_node *object, bool https,
 	v = pool_alloc(&ps->p->pool, list->n, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		if (node->bad)
 			continue;
 		if (node->kind == TREE_INTEGER) {
@@ -213,8 +212,7 @@ int parse_strings(struct parse *ps, struct tree_node *list, struct policy_names 
 	v = pool_alloc(&ps->p->pool, list->n, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		if (node->bad)
 			continue;
 		v[n] = pool_strdup(&ps->p->pool, node->text);
@@ -270,8 +268,7 @@ int parse_define(struct parse *ps, struct tree_node *list, struct map *map,
 	struct tree_node *node, *name;
 	int r;
 
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		name = tree_member(ps->t, node, "name"); /* of one entry too many as well */
 		if (!name || name->kind != TREE_STRING)
 			continue;

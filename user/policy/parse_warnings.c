@@ -61,8 +61,7 @@ static void warn_public_fence(struct parse *ps, const struct tree_node *service,
 	struct tree_node *list = parse_get(ps, service, "private_link"), *entry;
 	char text[PREFIX_TEXT_LEN];
 
-	tree_foreach(ps->t, entry, list)
-	{
+	tree_foreach (ps->t, entry, list) {
 		struct policy_prefix room;
 		struct policy_prefixes all = parse_entry(ps, entry, &room);
 
@@ -122,13 +121,33 @@ static void warn_services(struct parse *ps)
 	if (!list)
 		return;
 	find_ranges(ps->p, &ranges);
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		warn_public_fence(ps, node, &ranges);
 		warn_audit(ps, node);
 		if (!(used & 1ULL << node->ordinal))
 			tree_warn(ps->t, node, ps->warnings, "no profile lists the service \"%s\"",
 				  ps->p->services[node->ordinal].name);
+	}
+}
+
+/* Told where services are listed: a profile that only inherits them has a parent that was told. */
+static void warn_unresolved(struct parse *ps, const struct tree_node *node,
+			    const struct policy_profile *profile)
+{
+	const struct tree_node *list = parse_get(ps, node, "services");
+
+	for (size_t i = 0; list && i < ps->p->n_services; i++) {
+		const struct policy_service *s = &ps->p->services[i];
+		bool required = s->require_resolution < 0 ? profile->require_resolution
+							  : s->require_resolution;
+
+		if (!required || !(profile->services & 1ULL << i))
+			continue;
+		tree_warn(ps->t, list, ps->warnings,
+			  "\"%s\" needs a live DNS answer, which this version's kernel programs do "
+			  "not learn: it stays closed unless \"require_resolution\" is false",
+			  s->name);
+		return;
 	}
 }
 
@@ -138,7 +157,10 @@ static void warn_profiles(struct parse *ps)
 
 	if (!list)
 		return;
-	tree_foreach(ps->t, node, list) warn_audit(ps, node);
+	tree_foreach (ps->t, node, list) {
+		warn_audit(ps, node);
+		warn_unresolved(ps, node, &ps->p->profiles[node->ordinal]);
+	}
 }
 
 /* --- rules */

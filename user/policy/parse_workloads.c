@@ -70,8 +70,7 @@ static int read_labels(struct parse *ps, const struct tree_node *object, const c
 	ret->v = pool_alloc(&ps->p->pool, labels->n, sizeof(*ret->v));
 	if (!ret->v)
 		return -ENOMEM;
-	tree_foreach(ps->t, node, labels)
-	{
+	tree_foreach (ps->t, node, labels) {
 		size_t key;
 
 		if (node->bad)
@@ -115,7 +114,9 @@ static int read_namespaces(struct parse *ps, const struct tree_node *object,
 		ret->n = 1;
 		return ret->v ? parse_text(ps, object, "namespace", &ret->v[0]) : -ENOMEM;
 	}
-	tree_foreach(ps->t, entry, node) if (!entry->bad) check_namespace(ps, entry);
+	tree_foreach (ps->t, entry, node)
+		if (!entry->bad)
+			check_namespace(ps, entry);
 	return parse_strings(ps, node, ret);
 }
 
@@ -189,7 +190,9 @@ static int read_system_namespaces(struct parse *ps)
 	struct policy_names *names = &ps->p->system_namespaces;
 
 	if (list) {
-		tree_foreach(ps->t, entry, list) if (!entry->bad) check_namespace(ps, entry);
+		tree_foreach (ps->t, entry, list)
+			if (!entry->bad)
+				check_namespace(ps, entry);
 		return parse_strings(ps, list, names);
 	}
 	names->v = pool_alloc(&ps->p->pool, 4, sizeof(*names->v));
@@ -219,8 +222,7 @@ int parse_workloads(struct parse *ps)
 	if (!ps->p->workloads)
 		return -ENOMEM;
 	ps->p->n_workloads = list->n;
-	tree_foreach(ps->t, node, list)
-	{
+	tree_foreach (ps->t, node, list) {
 		r = node->bad ? 0 : read_workload(ps, node, &ps->p->workloads[node->ordinal]);
 		if (r < 0)
 			return r;

@@ -62,8 +62,7 @@ static void test_kinds_and_numbers(void **state)
 	struct tree_node *node;
 	size_t n = 0;
 
-	tree_foreach(t, node, tree_root(t))
-	{
+	tree_foreach (t, node, tree_root(t)) {
 		assert_int_equal(node->kind, kinds[n]);
 		assert_int_equal(node->ordinal, n);
 		n++;
@@ -139,7 +138,8 @@ static void test_duplicates_are_left_out(void **state)
 		assert_int_equal(errors.n, 2);
 		assert_string_equal(errors.v[0].path, "a");
 		assert_true(tree_member(t, tree_root(t), "a")->integer == 1);
-		tree_foreach(t, node, tree_root(t)) n++;
+		tree_foreach (t, node, tree_root(t))
+			n++;
 		assert_int_equal(n, i ? 13 : 2);
 		diag_list_free(&errors);
 	}
