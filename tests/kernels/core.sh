@@ -159,7 +159,9 @@ start_ztad "a new ztad adopts the pins"
 refusals "adopted" c
 
 kill -TERM "$ztad"
-holds "ztad ends cleanly" wait "$ztad"
+wait "$ztad"
+ended=$?
+expect "ztad ends cleanly" 0 echo $ended
 expect "enforcement stays" EPERM talk app-1 connect 20.1.2.3
 holds "detach" ./ztad --cgroup "$agent" --run-dir /run/zt --bpffs /sys/fs/bpf/zta-core --detach
 expect "detached" "answered: far" talk app-1 connect 20.1.2.3
