@@ -21,7 +21,7 @@
 #include "base/str.h"
 
 #define BLOCK_BYTES (256 * 1024) /* of one step; longer than any line */
-#define GIVE_LINES  256		 /* of one step */
+#define GIVE_BYTES  (128 * 1024) /* of one step: its receiver has bounded room too */
 _Static_assert(BLOCK_BYTES > SEGMENT_LINE_MAX, "a block holds a line");
 
 struct hit {
@@ -276,10 +276,11 @@ int reader_find(struct reader *r)
 
 int reader_give(struct reader *r, reader_fn fn, void *ctx)
 {
-	for (int i = 0; i < GIVE_LINES && r->n_hits; i++) {
+	for (size_t given = 0; given < GIVE_BYTES && r->n_hits;) {
 		const struct hit *h = &r->hits[--r->n_hits];
 		int n = open_segment(r, h->first);
 
+		given += h->len;
 		if (n == -ENOENT)
 			continue; /* removed since */
 		if (n < 0)

@@ -56,15 +56,19 @@ void reader_close(struct reader *r);
 /* Look for what matches, from the end backwards. 1: call again, 0: done, -errno. */
 int reader_find(struct reader *r);
 
-/* After that: give some of what was found. 1: call again, 0: that was all, or as @fn or -errno. */
+/*
+ * After that: give some of what was found, at most some 200 KiB. 1: call again, 0: that was all, or
+ * as @fn or -errno.
+ */
 int reader_give(struct reader *r, reader_fn fn, void *ctx);
 
 /* Where reader_open() began. */
 struct reader_place reader_end(const struct reader *r);
 
 /**
- * reader_on() - Give some of what matches behind @place and move it on, without a limit of number
+ * reader_on() - Give some of what matches behind @place and move it on
  *
+ * At most 256 KiB a call, without a limit of number.
  * Return: 1 call again, 0 all that is written was read, or as @fn or -errno.
  */
 int reader_on(struct reader *r, struct reader_place *place, reader_fn fn, void *ctx);

@@ -48,12 +48,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define NEEDS_DISK(k)                                           \
-	do {                                                    \
-		if (!(k)->mount) {                              \
-			print_message("needs root to mount\n"); \
-			skip();                                 \
-		}                                               \
+#define NEEDS_DISK(k)                                                    \
+	do {                                                             \
+		if (!(k)->mount) {                                       \
+			print_message("Skipped: needs root to mount\n"); \
+			skip();                                          \
+		}                                                        \
 	} while (0)
 
 /* Takes all the room that is left. */

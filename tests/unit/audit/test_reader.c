@@ -220,6 +220,42 @@ static void lines_across_blocks_are_whole(void **state)
 		assert_int_equal(g.seq[i], i + 1);
 }
 
+static int on_bytes(void *ctx, const char *line, size_t len)
+{
+	*(size_t *)ctx += len;
+	return 0;
+}
+
+static void a_step_gives_no_more_than_its_receiver_has_room_for(void **state)
+{
+	char *text = malloc(JOURNAL_LINE_MAX);
+	struct journal *j = must_open(*state, NULL);
+	struct journal_filter f = { .last = 4096 };
+	size_t bytes = 0, all = 0;
+	struct reader *r;
+	int n;
+
+	memset(text, 'x', 50000);
+	text[50000] = '\0';
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(journal_append(j, json_pack("{s:s}", "text", text)), 0);
+	journal_close(j);
+	free(text);
+	assert_int_equal(reader_open(*state, &f, &r), 0);
+	while ((n = reader_find(r)) > 0)
+		;
+	assert_int_equal(n, 0);
+	do {
+		bytes = 0;
+		n = reader_give(r, on_bytes, &bytes);
+		assert_true(bytes <= 200 * 1024);
+		all += bytes;
+	} while (n > 0);
+	assert_int_equal(n, 0);
+	assert_true(all > 50 * 50000);
+	reader_close(r);
+}
+
 static void append_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_APPEND);
@@ -354,6 +390,7 @@ int main(void)
 		TEST(segments_from_before_are_not_even_read),
 		TEST(one_record_is_found_by_its_seq_in_any_segment),
 		TEST(lines_across_blocks_are_whole),
+		TEST(a_step_gives_no_more_than_its_receiver_has_room_for),
 		TEST(damage_is_passed_over),
 		TEST(a_directory_that_is_not_there_is_told),
 		TEST(segments_removed_meanwhile_are_passed_over),

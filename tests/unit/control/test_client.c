@@ -186,7 +186,7 @@ static void a_socket_that_may_not_be_opened_is_a_matter_of_rights(void **state)
 	pid_t pid;
 
 	if (getuid() != 0) {
-		print_message("needs root to be somebody else\n");
+		print_message("Skipped: needs root to be somebody else\n");
 		skip();
 	}
 	assert_int_equal(chmod(p->path, 0600), 0);

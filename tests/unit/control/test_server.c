@@ -312,12 +312,12 @@ static gid_t gid_of(const char *name)
 	return g->gr_gid;
 }
 
-#define NEEDS_ROOT()                                                \
-	do {                                                        \
-		if (getuid() != 0) {                                \
-			print_message("needs root to be others\n"); \
-			skip();                                     \
-		}                                                   \
+#define NEEDS_ROOT()                                                         \
+	do {                                                                 \
+		if (getuid() != 0) {                                         \
+			print_message("Skipped: needs root to be others\n"); \
+			skip();                                              \
+		}                                                            \
 	} while (0)
 
 static void groups_decide_who_may_read_and_who_may_change(void **state)

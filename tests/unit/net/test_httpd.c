@@ -135,7 +135,7 @@ static void supplementary_groups_of_the_peer_are_known(void **state)
 	pid_t pid;
 
 	if (getuid() != 0) {
-		print_message("needs root to change groups\n");
+		print_message("Skipped: needs root to change groups\n");
 		skip();
 	}
 	pid = fork();
