@@ -348,6 +348,19 @@ static bool is_listed(const char *const *names, const char *name)
 	return false;
 }
 
+/*
+ * The kernel ends a link some time after its last pin is gone; here it is wanted at once. Raw
+ * tracepoints cannot be detached: for those the later end has to do.
+ */
+static int drop_link(const struct pins *p, int dir, const char *name)
+{
+	_cleanup_close_ int fd = pins_get_link(p, name);
+
+	if (fd >= 0)
+		(void)bpf_link_detach(fd);
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int pins_drop_links(const struct pins *p, const char *const *keep)
 {
 	_cleanup_(close_dir) DIR *dir = NULL;
@@ -361,10 +374,9 @@ int pins_drop_links(const struct pins *p, const char *const *keep)
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' && !is_listed(keep, e->d_name) &&
-		    unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
-			r = -errno;
+	while (!r && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && !is_listed(keep, e->d_name))
+			r = drop_link(p, dirfd(dir), e->d_name);
 	if (!keep && !r && rmdir(path) < 0)
 		r = -errno;
 	return r;
