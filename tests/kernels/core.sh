@@ -51,10 +51,10 @@ await() { # TEXT COMMAND...: within 20 s
 
 # busybox prefers its own applets: this one is iproute2's
 ip() { /w/ip "$@"; }
-within() { # CGROUP NAMESPACE COMMAND...
+within() { # CGROUP NAMESPACE COMMAND...: becomes it (call it in a subshell)
 	group=$1 netns=$2
 	shift 2
-	./run_in -c "$group" -n "/run/netns/$netns" "$@"
+	exec ./run_in -c "$group" -n "/run/netns/$netns" "$@"
 }
 talk() { # CGROUP WHAT ADDRESS [PORT]
 	within "$agent/$1" machine ./talk "$2" "$3" "${4:-443}"
