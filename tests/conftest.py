@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from zt import cgroup, daemon, netns, policy
+from zt import cgroup, netns, policy
 from zt.cgroup import Cgroups
 from zt.daemon import Daemon
+from zt.daemon import sweep as sweep_daemons
 from zt.gaps import reason_of
 from zt.puppet import Puppet
 from zt.world import World
@@ -34,7 +35,7 @@ def swept():
     """What earlier runs could not clear (SIGKILL) goes first."""
     cgroup.sweep()
     netns.sweep()
-    daemon.sweep()
+    sweep_daemons()
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,15 @@ def ztad(world, cgroups):
         yield d.start()
     finally:
         d.close()
+
+
+@pytest.fixture
+def daemon(world, cgroups):
+    """One daemon for the test, not started yet; it has the suite's policy."""
+    d = Daemon(world.machine, cgroups)
+    d.write_policy(policy.suite())
+    yield d
+    d.close()
 
 
 class Troupe:

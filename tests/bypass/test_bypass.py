@@ -58,7 +58,7 @@ def test_is_refused(a, world, troupe, ztad):
         return
     event = ztad.wait_event(
         f"{a.reason} for {a.name}",
-        lambda e: e["verdict"] == "deny"
+        lambda e: e.get("verdict") == "deny"
         and e["reason"] == a.reason
         and e["type"] == ("socket" if a.socket else "egress")
         and (a.socket or a.proto is not None or e["destination"].get("port") == stage.port),

@@ -8,17 +8,8 @@ import pytest
 
 from zt import policy
 from zt import world as w
-from zt.daemon import Daemon
 from zt.flows import Flows
 from zt.puppet import Puppet
-
-
-@pytest.fixture
-def daemon(world, cgroups):
-    d = Daemon(world.machine, cgroups)
-    d.write_policy(policy.suite())
-    yield d
-    d.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from zt import cgroup, policy
 from zt import world as w
 from zt.daemon import ZTAD
 from zt.puppet import run_in_args
-from zt.sh import sh
+from zt.sh import sh, wait_for
 
 
 def refused(puppet, world, address: str = w.PUBLIC) -> None:
@@ -28,6 +28,14 @@ def reached(puppet, world, address: str = w.PE) -> None:
     s.connect((address, world.port()))
     assert s.echo() == b"zt-echo"
     s.close()
+
+
+def is_free(puppet, world) -> bool:
+    try:
+        reached(puppet, world, w.PUBLIC)
+    except PermissionError:
+        return False
+    return True
 
 
 def ztad(daemon, *extra: str, policy_option: bool = False) -> subprocess.CompletedProcess:
@@ -161,7 +169,7 @@ def test_restore_after_a_reboot(daemon, world, troupe):
     daemon.stop()
     sh("umount", daemon.dir / "bpf")
     sh("mount", "-t", "bpf", "bpf", daemon.dir / "bpf")
-    reached(app, world, w.PUBLIC)  # the reboot
+    wait_for("the end of the links, some time after their pins", lambda: is_free(app, world))
     done = ztad(daemon, "--restore")
     assert done.returncode == 0, done.stderr
     refused(app, world)
@@ -183,7 +191,10 @@ def test_the_last_good_policy_when_the_file_is_not(daemon, world, troupe, broken
     daemon.start(healthy=False)
     status = daemon.wait_up(healthy=False)
     assert (status["policy"]["source"], status["policy"]["sha256"]) == ("last-good", sha)
-    assert [p["id"] for p in status["problems"] if p["id"] != "partial"] == ["policy"]
+    wait_for(
+        "the policy file to be the only problem",
+        lambda: {p["id"] for p in daemon.get("status")["problems"]} == {"policy", "partial"},
+    )
     refused(troupe.get("app"), world)
     if broken == "a directory":
         daemon.policy.rmdir()

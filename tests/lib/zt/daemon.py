@@ -203,13 +203,15 @@ class Daemon:
         finally:
             connection.close()
 
-    def metric(self, series: str) -> float:
+    def metric(self, series: str, absent: float | None = None) -> float:
         """Value of one series, written as in the text format."""
         for line in self.metrics()[1].splitlines():
             name, _, value = line.rpartition(" ")
             if name == series:
                 return float(value)
-        raise KeyError(series)
+        if absent is None:
+            raise KeyError(series)
+        return absent
 
     # --- events
 
@@ -239,7 +241,7 @@ class Daemon:
         try:
             return wait_for(f"event: {what}", probe, seconds)
         except TimeoutError as e:
-            brief = [(s["type"], s["verdict"], s["reason"], s.get("destination")) for s in seen]
+            brief = [(s["type"], s.get("verdict"), s["reason"], s.get("destination")) for s in seen]
             raise TimeoutError(f"{e}; came: {brief}") from None
 
 

@@ -24,6 +24,10 @@ class Packet:
     payload: bytes = b""
     raw: bytes = b""
 
+    def opens_or_carries(self) -> bool:
+        """Not a bare acknowledgement, FIN or RST of TCP."""
+        return self.proto != socket.IPPROTO_TCP or bool(self.payload) or self.flags & 0x12 == 2
+
     def __str__(self) -> str:
         return f"{self.src}:{self.sport} > {self.dst}:{self.dport} proto {self.proto} {self.payload[:32]!r}"
 
