@@ -107,7 +107,7 @@ $(B)/tests/unit/daemon/%: tests/unit/daemon/%.c $(DAEMON_LIB) $(LIB) | deps-chec
 
 PARITY_SRC := $(wildcard tests/parity/*.c)
 PARITY_BIN := $(B)/tests/unit/policy/test_parity $(B)/tests/unit/policy/test_globs \
-	$(B)/tests/bpf/test_parity
+	$(B)/tests/bpf/test_parity $(B)/tests/bpf/test_patterns
 $(PARITY_BIN): $(PARITY_SRC)
 $(PARITY_BIN): TEST_WITH := $(PARITY_SRC)
 

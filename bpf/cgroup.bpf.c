@@ -48,8 +48,9 @@ struct cgroup {
 #define UNIFIED 0 /* hierarchy_id of cgroup v2; ids of v1 hierarchies may be the same numbers */
 
 struct scratch {
-	struct zta_literal_key key;	   /* node and the component, zero padded */
-	char right[2 * ZTA_COMPONENT_LEN]; /* the component, right-aligned in the first half */
+	struct zta_literal_key key;	   /* node and the component's first bytes, zero padded */
+	char right[2 * ZTA_COMPONENT_LEN]; /* its last bytes, right-aligned in the first half */
+	char name[2 * ZTA_COMPONENT_LEN];  /* the whole: NAME_MAX is 255 */
 	struct zta_cgstate state;
 	__u32 count[2];
 };
@@ -223,18 +224,22 @@ static __always_inline void give_entry(struct cgroup *cgrp, const struct zta_cgs
 	tell_cgroup(id);
 }
 
+/* A name longer than a literal can be fills key.name without a NUL: only globs match it. */
 static __always_inline int read_name(struct cgroup *cgrp, struct scratch *s)
 {
 	const char *name = BPF_CORE_READ(cgrp, kn, name);
+	__u32 tail = ZTA_COMPONENT_LEN;
 	long len;
 
 	__builtin_memset(s, 0, sizeof(*s));
-	len = bpf_probe_read_kernel_str(s->key.name, sizeof(s->key.name), name) - 1;
-	if (len < 1 || len >= ZTA_COMPONENT_LEN - 1)
-		return 0; /* no pattern has a component that long */
-	len &= ZTA_COMPONENT_LEN - 1;
-	bpf_probe_read_kernel(s->right + ((ZTA_COMPONENT_LEN - len) & (ZTA_COMPONENT_LEN - 1)), len,
-			      name);
+	len = bpf_probe_read_kernel_str(s->name, sizeof(s->name), name) - 1;
+	if (len < 1 || len >= 2 * ZTA_COMPONENT_LEN)
+		return 0;
+	__builtin_memcpy(s->key.name, s->name, ZTA_COMPONENT_LEN);
+	if (len < ZTA_COMPONENT_LEN)
+		tail = len & (ZTA_COMPONENT_LEN - 1);
+	bpf_probe_read_kernel(s->right + ((ZTA_COMPONENT_LEN - tail) & (ZTA_COMPONENT_LEN - 1)),
+			      tail, name + len - tail);
 	return len;
 }
 
