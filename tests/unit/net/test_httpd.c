@@ -17,6 +17,7 @@
 #define BODY_MAX     100000
 #define CLIENTS	     8
 #define REQUEST_MS   300
+#define PATIENT_MS   8000
 #define GROUP_NUMBER 4242
 
 struct server {
@@ -66,13 +67,13 @@ static bool on_admit(struct httpd_req *req, void *ctx)
 	return false;
 }
 
-static int setup(void **state)
+static int up(void **state, unsigned int request_ms)
 {
 	struct httpd_opts o = { .request = on_request,
 				.admit = on_admit,
 				.max_body = BODY_MAX,
 				.max_clients = CLIENTS,
-				.request_ms = REQUEST_MS };
+				.request_ms = request_ms };
 	struct server *s = calloc(1, sizeof(*s));
 
 	o.ctx = s;
@@ -86,6 +87,16 @@ static int setup(void **state)
 	on_loop_start(&s->o);
 	*state = s;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return up(state, REQUEST_MS);
+}
+
+static int setup_patient(void **state)
+{
+	return up(state, PATIENT_MS);
 }
 
 static int teardown(void **state)
@@ -375,7 +386,7 @@ static void silent_clients_do_not_keep_others_out(void **state)
 		fds[i] = dial_unix(s->path);
 	still_serves(s);
 	/* they made room: nobody had to wait for their deadline */
-	assert_true(clock_mono_ns() - begin < REQUEST_MS * NS_PER_MS);
+	assert_true(clock_mono_ns() - begin < PATIENT_MS * NS_PER_MS);
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
 }
@@ -470,7 +481,8 @@ int main(void)
 		TEST(who_waits_for_100_continue_gets_it),
 		TEST(a_drip_of_bytes_does_not_move_the_deadline),
 		TEST(a_silent_client_is_let_go),
-		TEST(silent_clients_do_not_keep_others_out),
+		cmocka_unit_test_setup_teardown(silent_clients_do_not_keep_others_out,
+						setup_patient, teardown),
 		TEST(a_flood_of_connections_does_not_drive_out_a_client),
 		TEST(who_does_not_take_its_reply_makes_room_too),
 		TEST(a_reply_can_come_later_also_when_the_client_has_gone),
