@@ -2,10 +2,13 @@
 /* The control API's verbs, and the listener for metrics and health. One function for each verb. */
 #pragma once
 
+#include <stdbool.h>
+
 struct buf;
 struct control_req;
 struct daemon;
 struct diag;
+struct registry_entry;
 
 /* Listen on the control socket and on the metrics address; a taken one fails the start. */
 int api_up(struct daemon *d, struct diag *diag);
@@ -30,3 +33,9 @@ int api_detach(struct control_req *req, void *ctx);
 
 /* The metrics, as they stand now. 0 or -errno. */
 int snapshot_render(struct daemon *d, struct buf *out);
+
+/*
+ * Does `workloads` list this cgroup? What is matched, quarantined or paused, and the attach point;
+ * not one whose entry is about to be taken back, or stands in for its children.
+ */
+bool workload_is_told(const struct registry_entry *e);

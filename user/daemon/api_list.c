@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "control/server.h"
 #include "daemon/api.h"
@@ -50,13 +51,19 @@ static const char *state_of(const struct registry_entry *e)
 			      : "default";
 }
 
+bool workload_is_told(const struct registry_entry *e)
+{
+	return e->matched || e->quarantined || e->uncovered || e->pause_until ||
+	       (e->path && !strcmp(e->path, "/"));
+}
+
 static int add_workload(void *ctx, const struct registry_entry *e)
 {
 	struct listing *l = ctx;
 	const struct policy_profile *p = profile_of(l->d, e->profile);
 	json_t *item;
 
-	if (!e->alive || !e->path)
+	if (!e->alive || !e->path || !workload_is_told(e))
 		return 0;
 	item = json_pack("{s:s, s:I, s:s*, s:s, s:s}", "cgroup", e->path, "id", (json_int_t)e->id,
 			 "profile", p ? p->name : NULL, "mode", mode_of(l->d, e, p), "state",

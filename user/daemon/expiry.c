@@ -14,14 +14,17 @@
 #include "daemon/notes.h"
 #include "policy/image.h"
 
-#define AHEAD_S (14 * 24 * 3600)
-#define AGAIN_S 10 /* after a failure */
+#define AHEAD_S	 (14 * 24 * 3600)
+#define AGAIN_S	 10 /* after a failure */
+#define DATE_LEN 10 /* of "2027-06-30" */
 
+/* The date as it is written: the last day on which the rule counts. */
 static void tell(struct daemon *d, const char *what, const char *path, int64_t expires)
 {
 	char at[RFC3339_LEN];
 
-	rfc3339_format((uint64_t)expires * NS_PER_S, at);
+	rfc3339_format((uint64_t)(expires - 1) * NS_PER_S, at);
+	at[DATE_LEN] = '\0';
 	log_info("daemon: rule %s rule=%s expires=%s", what, path, at);
 	notes_tell(d, RECORD_POLICY, what, json_pack("{s:s, s:s}", "rule", path, "expires", at));
 }

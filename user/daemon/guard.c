@@ -96,7 +96,7 @@ int guard_sync_local(struct daemon *d)
 }
 
 /* Time of this boot in which nobody was judged: before a first attach, and in a gap since then. */
-static void count_unguarded(struct daemon *d)
+static void count_unguarded(struct daemon *d, bool first)
 {
 	_cleanup_free_ char *boot = NULL;
 	struct store *s = &d->store;
@@ -107,8 +107,8 @@ static void count_unguarded(struct daemon *d)
 	boot[strcspn(boot, "\n")] = '\0';
 	if (strcmp(boot, s->boot_id) != 0) {
 		memcpy(s->boot_id, boot, strlen(boot) + 1);
-		s->unguarded = kern_was_attached(d->kern) ? 0 : now;
-	} else if (!kern_was_attached(d->kern) && now > s->guarded_till) {
+		s->unguarded = first ? now : 0;
+	} else if (first && now > s->guarded_till) {
 		s->unguarded += now - s->guarded_till;
 	}
 	inforce_save(d);
@@ -142,7 +142,7 @@ int guard_attach(struct daemon *d, struct diag *diag)
 	if (r < 0)
 		return r;
 	d->attached = true;
-	count_unguarded(d);
+	count_unguarded(d, first);
 	/* also what a daemon left undone that was killed in between */
 	if (kern_ctl_get(d->kern, ZTA_CTL_EXISTING) == ZTA_EXISTING_MARKING) {
 		r = mark_existing(d, diag);

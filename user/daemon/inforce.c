@@ -38,15 +38,32 @@ void inforce_down(struct daemon *d)
 	d->inforce = NULL;
 }
 
-void inforce_save(struct daemon *d)
+/* A state that names a document which is not there would leave a restart without a policy. */
+static int save(struct daemon *d)
 {
+	struct inforce *in = d->inforce;
 	int r;
 
+	if (in->undocumented) {
+		r = store_put_policy(&d->store, in->policy->sha256, in->policy->text,
+				     in->policy->text_len);
+		if (r < 0)
+			return r;
+		in->undocumented = false;
+	}
 	d->store.guarded_till = clock_boot_ns();
-	r = store_save(&d->store);
+	return store_save(&d->store);
+}
+
+void inforce_save(struct daemon *d)
+{
+	int r = save(d);
+
 	if (r < 0 && !d->inforce->unsaved)
 		log_err("daemon: cannot write the state, a restart finds the old one: %s",
 			strerror(-r));
+	else if (r == 0 && d->inforce->unsaved)
+		log_info("daemon: the state is written again");
 	d->inforce->unsaved = r < 0;
 }
 
@@ -82,16 +99,18 @@ struct before {
 	uint32_t generation;
 	struct store_policy policy;
 	struct policy_ids ids;
+	bool undocumented;
 };
 
-static struct before *remember(const struct store *s)
+static struct before *remember(const struct daemon *d)
 {
 	struct before *b = malloc(sizeof(*b));
 
 	if (b)
-		*b = (struct before){ .generation = s->generation,
-				      .policy = s->policy,
-				      .ids = s->ids };
+		*b = (struct before){ .generation = d->store.generation,
+				      .policy = d->store.policy,
+				      .ids = d->store.ids,
+				      .undocumented = d->inforce->undocumented };
 	return b;
 }
 
@@ -100,6 +119,7 @@ static void take_back(struct daemon *d, const struct before *b)
 	d->store.policy = b->policy;
 	d->store.ids = b->ids;
 	d->store.generation = b->generation;
+	d->inforce->undocumented = b->undocumented;
 	inforce_save(d);
 }
 
@@ -107,7 +127,7 @@ static void take_back(struct daemon *d, const struct before *b)
 static int switch_to(struct daemon *d, struct policy_check *c, const struct store_policy *origin,
 		     struct diag *diag)
 {
-	_cleanup_free_ struct before *before = remember(&d->store);
+	_cleanup_free_ struct before *before = remember(d);
 	struct store *s = &d->store;
 	int r;
 
@@ -117,10 +137,9 @@ static int switch_to(struct daemon *d, struct policy_check *c, const struct stor
 	s->policy = *origin;
 	s->ids = c->image->ids;
 	r = store_put_policy(s, c->policy->sha256, c->policy->text, c->policy->text_len);
-	if (r < 0)
-		log_err("daemon: cannot keep the policy for a restart: %s", strerror(-r));
-	inforce_save(d);
-	d->inforce->unsaved |= r < 0;
+	d->inforce->undocumented = r < 0;
+	if (r == 0)
+		inforce_save(d);
 
 	dispatch_drain(d); /* what the old policy had to tell, while its names are at hand */
 	r = policy_apply(d->kern, c->image, d->registry, diag);
@@ -164,7 +183,10 @@ static int put(struct daemon *d, struct policy_check *c, enum store_source sourc
 	if (r < 0)
 		return r;
 	take_over(d, c);
-	store_sweep(&d->store);
+	if (d->inforce->undocumented)
+		inforce_save(d); /* tells, or succeeds now */
+	if (!d->inforce->unsaved)
+		store_sweep(&d->store); /* else the state on the disk names the old one */
 	return 1;
 }
 

@@ -30,6 +30,7 @@ struct inforce {
 	uint32_t generation;
 	bool last_good;	       /* for want of the file */
 	int64_t refresh_after; /* Unix s: not before, the last attempt failed */
+	bool undocumented;     /* its text could not be written */
 	bool unsaved; /* the state directory could not be written: a restart knows the old one */
 	struct policy_prefixes resolvers; /* what "system" stands for */
 };

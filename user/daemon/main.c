@@ -190,6 +190,7 @@ static int serve(struct daemon *d)
 	(void)dispatch_flush(d);	 /* what is held is told; if not, the next daemon does */
 	log_info("daemon: ending, %s", d->detached ? "nothing is enforced" : "enforcement stays");
 	notes_tell(d, RECORD_LIFECYCLE, "stopped", NULL);
+	inforce_save(d);
 	return r;
 }
 

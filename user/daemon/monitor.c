@@ -43,6 +43,7 @@ struct monitor {
 	bool alone;   /* the kernel does not see new cgroups */
 	bool local_failed;
 	bool rescan_failed;
+	bool hooks_lost;
 };
 
 int monitor_heartbeat(struct daemon *d)
@@ -147,6 +148,26 @@ static void addresses_changed(void *ctx)
 		sync_local(d);
 }
 
+/*
+ * Not repaired here: whoever removed a hook had the right to, or is an intruder; in both cases
+ * somebody should look, and a restart attaches it again.
+ */
+static void look_at_hooks(struct daemon *d)
+{
+	bool lost = !health_hooks_attached(d);
+
+	if (lost)
+		d->store.unguarded += HEARTBEAT_S * NS_PER_S;
+	if (lost == d->monitor->hooks_lost)
+		return;
+	d->monitor->hooks_lost = lost;
+	if (lost)
+		log_err("daemon: a hook is no longer attached, not everything is judged");
+	else
+		log_info("daemon: all hooks are attached again");
+	notes_tell(d, RECORD_LIFECYCLE, lost ? "hook-lost" : "hooks-attached", NULL);
+}
+
 static void beat(struct daemon *d)
 {
 	int r = monitor_heartbeat(d);
@@ -154,10 +175,11 @@ static void beat(struct daemon *d)
 	if (r < 0)
 		log_err("daemon: heartbeat failed, retrying: %s", strerror(-r));
 	reload_look(d);
-	if (!health_hooks_attached(d))
-		d->store.unguarded += HEARTBEAT_S * NS_PER_S;
+	look_at_hooks(d);
 	if (d->monitor->local_failed)
 		sync_local(d);
+	if (d->inforce->unsaved)
+		inforce_save(d);
 }
 
 static void tick(void *ctx)

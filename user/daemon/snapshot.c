@@ -19,6 +19,7 @@
 #include "kern/maps.h"
 #include "policy/image.h"
 #include "workload/registry.h"
+#include "zta_reason.h"
 
 /* Ids stay with a name over policies (the state file keeps them), so old counts keep theirs. */
 static const char *name_of(const char (*names)[ZTA_NAME_LEN + 1], size_t n, size_t id)
@@ -41,8 +42,11 @@ static int add_decisions(struct daemon *d, struct metrics_snapshot *s,
 	out = calloc(n ? n : 1, sizeof(*out));
 	if (!out)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct metrics_decision){
+	s->decisions = *ret = out;
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].key.reason == ZTA_REASON_NONE && !v[i].value)
+			continue; /* where counts go when the map is full: it never was */
+		out[s->n_decisions++] = (struct metrics_decision){
 			.namespace = "",
 			.profile = name_of(ids->profiles, ZTA_PROFILE_IDS, v[i].key.profile),
 			.verdict = word_verdict(v[i].key.verdict),
@@ -50,8 +54,7 @@ static int add_decisions(struct daemon *d, struct metrics_snapshot *s,
 			.service = name_of(ids->services, ZTA_SERVICES_MAX, v[i].key.service),
 			.count = v[i].value,
 		};
-	s->decisions = *ret = out;
-	s->n_decisions = n;
+	}
 	return 0;
 }
 
@@ -96,7 +99,7 @@ static int count_workload(void *ctx, const struct registry_entry *e)
 	struct counting *c = ctx;
 	enum metrics_workload as = METRICS_WORKLOAD_ENFORCED;
 
-	if (!e->alive)
+	if (!e->alive || !workload_is_told(e))
 		return 0;
 	if (e->quarantined)
 		as = METRICS_WORKLOAD_ENFORCED;
