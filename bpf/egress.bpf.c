@@ -92,6 +92,15 @@ static __always_inline int is_probe_port(__u16 port)
 	return port == 0 || port == 9 || port == 65535;
 }
 
+/* Older than the programs, and no policy has come since: answers of such servers go on. */
+static __always_inline int is_kept(const struct zta_sock *st)
+{
+	if (!st)
+		return zta_ctl(ZTA_CTL_EXISTING) == ZTA_EXISTING_MARKING;
+	return (st->flags & ZTA_SOCK_ADOPTED) && st->adopted_generation &&
+	       st->adopted_generation == zta_ctl(ZTA_CTL_GENERATION);
+}
+
 static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c, int connect)
 {
 	__u64 word = zta_ctl(ZTA_CTL_WORD), netns = bpf_get_netns_cookie(ctx);
@@ -109,6 +118,8 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	zta_normalise(&c->ask.addr, &c->ask.carried);
 	if (c->ask.proto == IPPROTO_UDP && sk &&
 	    zta_is_dhcp(&c->ask.addr, sk->src_port, c->ask.port))
+		return 1;
+	if (!connect && is_kept(st)) /* the packet program passes it, or not when quarantined */
 		return 1;
 	if (is_local(&c->ask.addr, netns))
 		c->ask.flags |= ZTA_ASK_LOCAL;
@@ -141,7 +152,9 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	}
 	if (c->verdict.verdict == ZTA_VERDICT_DENY)
 		return 0;
-	if (st && !(connect && ctx->type == SOCK_TYPE_DGRAM && is_probe_port(c->ask.port)))
+	/* an answer to a peer is no call of its own: what the peer sends next opens it anew */
+	if (st && c->verdict.reason != ZTA_REASON_INBOUND &&
+	    !(connect && ctx->type == SOCK_TYPE_DGRAM && is_probe_port(c->ask.port)))
 		remember(st, c, word, caller_key, connect);
 	return 1;
 }

@@ -360,6 +360,10 @@ static __always_inline void note_peer(struct __sk_buff *skb, struct zta_sock *st
 		return;
 	if (skb->ifindex == LOOPBACK_IFINDEX && !is_own_source(st, &p))
 		return;
+	/* who was called and answers has not opened anything */
+	if ((st->flags & ZTA_SOCK_CALLED) && st->called_port == p.sport &&
+	    same_addr(&st->called, &p.src))
+		return;
 	now = bpf_ktime_get_ns();
 	if (st->peer_port == p.sport && same_addr(&st->peer, &p.src) &&
 	    now - st->peer_time < REWRITE_S)
@@ -392,7 +396,7 @@ int zta_ingress(struct __sk_buff *skb)
 	if (sk->protocol != IPPROTO_UDP)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st && keeps_peers(skb, st))
+	if (st && !sk->dst_port && keeps_peers(skb, st)) /* connected: it called */
 		note_peer(skb, st);
 	return PASS;
 }
