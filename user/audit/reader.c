@@ -22,6 +22,7 @@
 
 #define BLOCK_BYTES (256 * 1024) /* of one step; longer than any line */
 #define GIVE_BYTES  (128 * 1024) /* of one step: its receiver has bounded room too */
+#define LIST_TRIES  10
 _Static_assert(BLOCK_BYTES > SEGMENT_LINE_MAX, "a block holds a line");
 
 struct hit {
@@ -145,6 +146,20 @@ static int find_start(struct reader *r)
 	return segment_lines_end(r->fd, (uint64_t)st.st_size, &r->start.offset);
 }
 
+static int list_segments(struct reader *r)
+{
+	int n = -ENOENT;
+
+	/* the last one may be put aside, or removed with a clock that jumps, after it was listed */
+	for (int i = 0; i < LIST_TRIES && n == -ENOENT; i++) {
+		segments_free(&r->segments);
+		n = segments_list(r->dir_fd, &r->segments);
+		if (n == 0)
+			n = find_start(r);
+	}
+	return n;
+}
+
 int reader_open(const char *dir, const struct journal_filter *f, struct reader **ret)
 {
 	struct reader *r = calloc(1, sizeof(*r));
@@ -161,9 +176,7 @@ int reader_open(const char *dir, const struct journal_filter *f, struct reader *
 	if (!r->block)
 		n = -ENOMEM;
 	if (n == 0)
-		n = segments_list(r->dir_fd, &r->segments);
-	if (n == 0)
-		n = find_start(r);
+		n = list_segments(r);
 	if (n < 0) {
 		reader_close(r);
 		return n;

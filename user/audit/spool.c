@@ -80,7 +80,7 @@ static uint64_t birth_ns(int fd)
 	return (uint64_t)stx.stx_mtime.tv_sec * NS_PER_S + stx.stx_mtime.tv_nsec;
 }
 
-/* A file without one sound line is put aside: it may tell somebody something. */
+/* More than a torn line, and not one sound line: put aside, it may tell somebody something. */
 static int put_aside(struct spool *s, const char *name)
 {
 	char aside[SEGMENT_NAME_LEN + 16];
@@ -105,7 +105,7 @@ static int open_last(struct spool *s, struct segment last)
 	if (r < 0)
 		return r;
 	s->cut_bytes = last.bytes - end;
-	if (!end && last.bytes)
+	if (!end && last.bytes > SEGMENT_LINE_MAX)
 		return put_aside(s, name);
 	last.bytes = end;
 	s->active = last;

@@ -3,6 +3,7 @@
 #include <sys/time.h>
 
 #include "unit/audit/journal_dir.h"
+#include "audit/segment.h"
 
 static void seq_starts_at_1_and_goes_on_after_a_restart(void **state)
 {
@@ -114,9 +115,10 @@ static void a_torn_or_damaged_tail_is_cut_and_told(void **state)
 
 static void a_segment_without_one_sound_line_is_put_aside(void **state)
 {
+	static const char rubbish[SEGMENT_LINE_MAX + 1] = "{";
 	struct journal_opts o = { .segment_bytes = 1 }; /* one record each */
 	struct journal *j = must_open(*state, &o);
-	char path[512], aside[600];
+	char path[512], last[512], aside[600];
 	struct chain c;
 
 	for (int i = 0; i < 3; i++)
@@ -125,7 +127,17 @@ static void a_segment_without_one_sound_line_is_put_aside(void **state)
 	newest_segment(*state, path);
 	assert_non_null(strstr(path, "00000000000000000003.jsonl"));
 	assert_int_equal(truncate(path, 0), 0);
-	append_bytes(path, "rubbish", 7);
+	append_bytes(path, "{\"seq\":3,\"torn", 14); /* not worth keeping */
+	j = must_open(*state, &o);
+	assert_int_equal(journal_append(j, a_record(3)), 0);
+	journal_close(j);
+	assert_int_equal(truncate(path, 0), 0);
+	append_bytes(path, rubbish, sizeof(rubbish));
+	newest_segment(*state, last);
+	while (strcmp(last, path)) {
+		assert_int_equal(unlink(last), 0);
+		newest_segment(*state, last);
+	}
 	j = must_open(*state, &o);
 	assert_int_equal(journal_append(j, a_record(3)), 0);
 	journal_close(j);
