@@ -85,12 +85,14 @@ struct kern_rows {
 };
 
 /**
- * kern_table_fill() - Make a new inner map, fill it, put it into a slot
+ * kern_slot_fill() - Make new inner maps, fill them, put them into a slot
+ * @rows: by enum kern_table
  *
- * The slot must not be the one in force. Return: 0, -E2BIG, -ENOMEM or -errno.
+ * The slot must not be the one in force; after a failure it may hold some of the new maps.
+ * Return: 0, -E2BIG, -ENOMEM or -errno.
  */
-int kern_table_fill(struct kern *k, unsigned slot, enum kern_table table,
-		    const struct kern_rows *rows, struct diag *d);
+int kern_slot_fill(struct kern *k, unsigned slot, const struct kern_rows rows[KERN_TABLE_COUNT],
+		   struct diag *d);
 
 /* Takes the inner maps out of a slot that is not in force. */
 int kern_slot_clear(struct kern *k, unsigned slot);

@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * The slot that is not in force gets new inner maps, the cgroup patterns first. From then on the
- * kernel answers for both slots when a cgroup is made (ZTA_CTL_FILLING), so the walk that follows
- * finds either the cgroup or the kernel's answer for it. One write of a word is the switch. Dying
- * anywhere before it leaves a half-filled slot that nobody reads and the next fill replaces.
+ * The slot that is not in force gets new inner maps. From then on the kernel answers for both slots
+ * when a cgroup is made (ZTA_CTL_FILLING), so the walk that follows finds either the cgroup or the
+ * kernel's answer for it. One write of a word is the switch. Dying anywhere before it leaves a
+ * half-filled slot that nobody reads and the next fill replaces.
  */
 #include "policy/apply.h"
 
@@ -39,42 +39,31 @@ static struct registry_patterns patterns_of(const struct policy_image *img)
 	};
 }
 
-/* Every table of a slot, the patterns first. */
 static int fill(struct kern *k, const struct policy_image *img, unsigned slot, struct diag *d)
 {
-	const struct {
-		enum kern_table table;
-		struct kern_rows rows;
-	} tables[] = {
-		{ KERN_TABLE_NODES,
-		  { NULL, 0, img->nodes, sizeof(*img->nodes), img->n_nodes, true } },
-		{ KERN_TABLE_GLOBS,
-		  { NULL, 0, img->globs, sizeof(*img->globs), img->n_globs, true } },
-		{ KERN_TABLE_LITERALS,
-		  { &img->literals->key, sizeof(*img->literals), &img->literals->child,
-		    sizeof(*img->literals), img->n_literals, false } },
-		{ KERN_TABLE_POLICY, { NULL, 0, &img->policy, sizeof(img->policy), 1, false } },
-		{ KERN_TABLE_PROFILES,
-		  { NULL, 0, img->profiles, sizeof(img->profiles[0]), ZTA_PROFILE_IDS, true } },
-		{ KERN_TABLE_PREFIXES,
-		  { &img->prefixes->key, sizeof(*img->prefixes), &img->prefixes->value,
-		    sizeof(*img->prefixes), img->n_prefixes, false } },
-		{ KERN_TABLE_PORTS,
-		  { NULL, 0, img->ports, sizeof(*img->ports), img->ports ? 65536 : 0, true } },
-		{ KERN_TABLE_RULES,
-		  { NULL, 0, img->rules, sizeof(*img->rules), img->n_rules, true } },
-		{ KERN_TABLE_NAMED,
-		  { &img->named->key, sizeof(*img->named), &img->named->value, sizeof(*img->named),
-		    img->n_named, false } },
+	const struct kern_rows rows[KERN_TABLE_COUNT] = {
+		[KERN_TABLE_POLICY] = { NULL, 0, &img->policy, sizeof(img->policy), 1, false },
+		[KERN_TABLE_PROFILES] = { NULL, 0, img->profiles, sizeof(img->profiles[0]),
+					  ZTA_PROFILE_IDS, true },
+		[KERN_TABLE_PREFIXES] = { &img->prefixes->key, sizeof(*img->prefixes),
+					  &img->prefixes->value, sizeof(*img->prefixes),
+					  img->n_prefixes, false },
+		[KERN_TABLE_PORTS] = { NULL, 0, img->ports, sizeof(*img->ports),
+				       img->ports ? 65536 : 0, true },
+		[KERN_TABLE_RULES] = { NULL, 0, img->rules, sizeof(*img->rules), img->n_rules,
+				       true },
+		[KERN_TABLE_NAMED] = { &img->named->key, sizeof(*img->named), &img->named->value,
+				       sizeof(*img->named), img->n_named, false },
+		[KERN_TABLE_LITERALS] = { &img->literals->key, sizeof(*img->literals),
+					  &img->literals->child, sizeof(*img->literals),
+					  img->n_literals, false },
+		[KERN_TABLE_GLOBS] = { NULL, 0, img->globs, sizeof(*img->globs), img->n_globs,
+				       true },
+		[KERN_TABLE_NODES] = { NULL, 0, img->nodes, sizeof(*img->nodes), img->n_nodes,
+				       true },
 	};
 
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		int r = kern_table_fill(k, slot, tables[i].table, &tables[i].rows, d);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return kern_slot_fill(k, slot, rows, d);
 }
 
 int policy_apply(struct kern *k, const struct policy_image *img, struct registry *r, struct diag *d)
