@@ -4,8 +4,18 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "ctl/ctl.h"
 #include "ctl/print.h"
+#include "policy/diff.h"
+
+/* A list that was told as a whole because it is too long to read is counted for people. */
+static char *text_of(const json_t *v)
+{
+	if (json_array_size(v) > POLICY_DIFF_PLACES)
+		return str_dup_printf("%zu entries", json_array_size(v));
+	return json_dumps(v, JSON_ENCODE_ANY);
+}
 
 static void print_side(const struct ctl *c, char sign, enum print_style s, const json_t *v)
 {
@@ -14,7 +24,7 @@ static void print_side(const struct ctl *c, char sign, enum print_style s, const
 
 	if (!v || json_is_null(v))
 		return;
-	text = json_dumps(v, JSON_ENCODE_ANY);
+	text = text_of(v);
 	clean = text ? print_clean(text) : NULL;
 	printf("    %s%c %s%s\n", print_on(c->color, s), sign, clean ? clean : "?",
 	       print_off(c->color, s));

@@ -5,7 +5,9 @@
  * Objects are compared member by member. Lists whose members all have a name are matched by it, so
  * that an insertion is one difference; a changed order is told as the lists of names, because order
  * counts in a policy. Of other lists the equal beginning and end are set aside, and what is between
- * is compared position by position. Depth is that of the documents, which the parser limits.
+ * is compared position by position, unless it is so long that nobody would read it: a place and two
+ * values for each of 65,536 prefixes would cost the daemon more than all else that it does with
+ * them. Depth is that of the documents, which the parser limits.
  */
 #include "policy/diff.h"
 
@@ -164,6 +166,8 @@ static int compare_lists(json_t *out, const struct pair *p)
 		n_old--;
 		n_new--;
 	}
+	if ((n_old > n_new ? n_old : n_new) - from > POLICY_DIFF_PLACES)
+		return report(out, p->path, p->old, p->new);
 	for (size_t i = from; r >= 0 && (i < n_old || i < n_new); i++)
 		r = descend(out, p, i < n_old ? json_array_get(p->old, i) : NULL,
 			    i < n_new ? json_array_get(p->new, i) : NULL, element_path(p, i));

@@ -4,12 +4,15 @@
 
 #include <jansson.h>
 
+#define POLICY_DIFF_PLACES 1024 /* a longer stretch of a list is not told place by place */
+
 /**
  * policy_diff() - Differences of two valid JSON documents
  * @old_text, @new_text: NUL-terminated
  *
  * Objects of a list that have a name are matched by it, other members by their position. A place
- * counts in the new document, for what was removed in the old one.
+ * counts in the new document, for what was removed in the old one. A list of which more than
+ * POLICY_DIFF_PLACES places in a row may differ is told as one difference, the whole of it.
  * Return: new array of {"path","old","new"}, null where there was or is nothing; NULL when a text
  * is not JSON or memory is short.
  */

@@ -85,6 +85,48 @@ static void other_lists_are_compared_between_what_is_equal(void **state)
 	assert_diff("{'r':[]}", "{'r':[{'name':'a'}]}", "r[0] null -> {'name':'a'}");
 }
 
+/* {"r":[0,1,2,...]} with @n numbers, the first of them being @first. */
+static char *numbers(unsigned first, unsigned n)
+{
+	struct buf b = {};
+
+	assert_int_equal(buf_puts(&b, "{\"r\":["), 0);
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(buf_printf(&b, "%s%u", i ? "," : "", first + i), 0);
+	assert_int_equal(buf_puts(&b, "]}"), 0);
+	return buf_take(&b);
+}
+
+/* From the list 0, 1, ... of @n_old numbers to @first, @first + 1, ... of @n. */
+static json_t *diff_of_lists(unsigned n_old, unsigned first, unsigned n)
+{
+	char *old = numbers(0, n_old), *new = numbers(first, n);
+	json_t *list = policy_diff(old, new);
+
+	assert_non_null(list);
+	free(old);
+	free(new);
+	return list;
+}
+
+static void a_long_stretch_is_told_as_one_difference(void **state)
+{
+	json_t *list = diff_of_lists(10, 0, 10 + POLICY_DIFF_PLACES), *o;
+
+	assert_int_equal(json_array_size(list), POLICY_DIFF_PLACES); /* the tenth to the last */
+	json_decref(list);
+	list = diff_of_lists(5 + POLICY_DIFF_PLACES, 1000000, POLICY_DIFF_PLACES);
+	assert_int_equal(json_array_size(list), 1);
+	o = json_array_get(list, 0);
+	assert_string_equal(json_string_value(json_object_get(o, "path")), "r");
+	assert_int_equal(json_array_size(json_object_get(o, "old")), 5 + POLICY_DIFF_PLACES);
+	assert_int_equal(json_array_size(json_object_get(o, "new")), POLICY_DIFF_PLACES);
+	json_decref(list);
+	list = diff_of_lists(0, 0, 1 + POLICY_DIFF_PLACES);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+}
+
 static void what_is_no_document_has_no_difference(void **state)
 {
 	assert_null(policy_diff("{", "{}"));
@@ -98,6 +140,7 @@ int main(void)
 		cmocka_unit_test(members_are_told_by_their_place),
 		cmocka_unit_test(named_members_are_matched_by_name),
 		cmocka_unit_test(other_lists_are_compared_between_what_is_equal),
+		cmocka_unit_test(a_long_stretch_is_told_as_one_difference),
 		cmocka_unit_test(what_is_no_document_has_no_difference),
 	};
 
