@@ -101,7 +101,7 @@ static inline int site_rescan(struct site *s, const char *members)
 
 	compiled_open(&c, members);
 	assert_non_null(c.image);
-	r = policy_rescan(s->kern, c.image, s->registry);
+	r = policy_rescan(s->kern, &c.image->patterns, s->registry);
 	compiled_close(&c);
 	return r;
 }

@@ -187,7 +187,7 @@ static void assert_found(const struct world *w, const struct compiled *c, const 
 	struct zta_workload e = found(w, path);
 	unsigned slot = kern_slot(w->kern);
 	int want = policy_workload_of(c->policy, path);
-	uint16_t profile = want < 0 ? c->image->default_profile
+	uint16_t profile = want < 0 ? c->image->patterns.default_profile
 				    : c->image->profile_id[c->policy->workloads[want].profile];
 
 	if (e.profile[slot] != profile)

@@ -19,6 +19,7 @@
 #include "daemon/local.h"
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
+#include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/explain.h"
 #include "policy/prefix.h"
@@ -113,6 +114,7 @@ static int explain_record(struct daemon *d, struct control_req *req, const char 
 
 struct question {
 	struct explain_in in;
+	struct policy_check inforce; /* model and tables of the policy in force */
 	struct explain_answer answers[ANSWERS_MAX];
 	const char *chain[ANSWERS_MAX];
 	char *texts[ANSWERS_MAX]; /* of the answers' names */
@@ -125,6 +127,7 @@ static void question_free(struct question *q)
 		return;
 	for (size_t i = 0; i < q->in.n_answers; i++)
 		free(q->texts[i]);
+	policy_check_free(&q->inforce);
 	free(q->cgroup);
 	free(q);
 }
@@ -191,7 +194,7 @@ static int read_transport(struct control_req *req, struct question *q)
 static int read_who(struct daemon *d, struct control_req *req, struct question *q)
 {
 	const char *profile = control_query(req, "profile"), *cgroup = control_query(req, "cgroup");
-	const struct policy *p = d->inforce->policy;
+	const struct policy *p = q->in.policy;
 	int r;
 
 	if (profile && cgroup)
@@ -247,8 +250,6 @@ static int read_question(struct daemon *d, struct control_req *req, struct quest
 	const char *addr = control_query(req, "addr");
 	int r;
 
-	q->in.policy = d->inforce->policy;
-	q->in.image = d->inforce->image;
 	q->in.name = control_query(req, "name");
 	if (addr && addr_parse(addr, &q->in.addr) < 0)
 		return diag_set(control_diag(req), -EINVAL, "addr: \"%s\" is not an IP address",
@@ -256,6 +257,10 @@ static int read_question(struct daemon *d, struct control_req *req, struct quest
 	r = read_answers(req, q);
 	if (r == 0)
 		r = read_transport(req, q);
+	if (r == 0)
+		r = inforce_load(d, &q->inforce, control_diag(req));
+	q->in.policy = q->inforce.policy;
+	q->in.image = q->inforce.image;
 	if (r == 0)
 		r = read_who(d, req, q);
 	return r < 0 ? r : read_state(d, q);

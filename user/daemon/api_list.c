@@ -12,7 +12,7 @@
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
 #include "kern/probe.h"
-#include "policy/image.h"
+#include "policy/check.h"
 #include "policy/prefix.h"
 #include "workload/registry.h"
 
@@ -21,24 +21,13 @@ struct listing {
 	json_t *list;
 };
 
-static const struct policy_profile *profile_of(const struct daemon *d, uint16_t id)
-{
-	const struct inforce *in = d->inforce;
-
-	for (size_t i = 0; i < in->policy->n_profiles; i++)
-		if (in->image->profile_id[i] == id)
-			return &in->policy->profiles[i];
-	return NULL;
-}
-
 /* The weakest of document, profile and pause; quarantine (row 1) holds in all of them. */
 static const char *mode_of(const struct daemon *d, const struct registry_entry *e,
-			   const struct policy_profile *p)
+			   const struct brief_profile *p)
 {
 	if (e->quarantined)
 		return "enforce";
-	return pause_active(d) || e->pause_until || d->inforce->policy->mode == POLICY_MODE_AUDIT ||
-			       (p && p->mode == POLICY_MODE_AUDIT)
+	return pause_active(d) || e->pause_until || d->inforce->brief->audit || (p && p->audit)
 		       ? "audit"
 		       : "enforce";
 }
@@ -60,7 +49,7 @@ bool workload_is_told(const struct registry_entry *e)
 static int add_workload(void *ctx, const struct registry_entry *e)
 {
 	struct listing *l = ctx;
-	const struct policy_profile *p = profile_of(l->d, e->profile);
+	const struct brief_profile *p = policy_brief_profile(l->d->inforce->brief, e->profile);
 	json_t *item;
 
 	if (!e->alive || !e->path || !workload_is_told(e))
@@ -141,10 +130,16 @@ static json_t *service_json(const struct policy_service *s)
 
 int api_services(struct control_req *req, void *ctx)
 {
-	const struct daemon *d = ctx;
-	const struct policy *p = d->inforce->policy;
-	json_t *list = json_array();
+	_cleanup_policy_check_ struct policy_check c = { 0 };
+	const struct policy *p;
+	json_t *list;
+	int r;
 
+	r = inforce_load(ctx, &c, control_diag(req));
+	if (r < 0)
+		return r;
+	p = c.policy;
+	list = json_array();
 	for (size_t i = 0; list && i < p->n_services; i++)
 		if (json_array_append_new(list, service_json(&p->services[i])) < 0) {
 			json_decref(list);

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
@@ -19,10 +20,14 @@
 
 int api_policy_show(struct control_req *req, void *ctx)
 {
-	const struct daemon *d = ctx;
-	const struct policy *p = d->inforce->policy;
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r;
 
-	control_reply_text(req, "application/json", p->text, p->text_len);
+	r = inforce_text(ctx, &text, &len, control_diag(req));
+	if (r < 0)
+		return r;
+	control_reply_text(req, "application/json", text, len);
 	return 0;
 }
 
@@ -57,11 +62,25 @@ static json_t *result(const struct daemon *d, bool applied, bool unchanged, json
 			 changes, "warnings", diag_list_json(&c->warnings));
 }
 
+/* Of an old document that cannot be read any more, all is new: that must not stop a new one. */
+static json_t *changes_of(struct daemon *d, const struct policy_check *c)
+{
+	_cleanup_free_ char *old = NULL;
+	struct diag diag = { 0 };
+	size_t len;
+
+	if (inforce_text(d, &old, &len, &diag) < 0) {
+		log_warn("daemon: %s, ignoring it", diag.text);
+		return policy_diff("null", c->policy->text);
+	}
+	return policy_diff(old, c->policy->text);
+}
+
 static int apply(struct daemon *d, struct control_req *req, struct policy_check *c, bool dry_run,
 		 const struct reload_how *how)
 {
-	json_t *changes = policy_diff(d->inforce->policy->text, c->policy->text);
-	bool unchanged = !strcmp(d->inforce->policy->sha256, c->policy->sha256);
+	json_t *changes = changes_of(d, c);
+	bool unchanged = !strcmp(d->inforce->brief->sha256, c->policy->sha256);
 	int r;
 
 	if (!changes)

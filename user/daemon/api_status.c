@@ -70,9 +70,9 @@ static json_t *policy_json(const struct daemon *d)
 	const char *source = in->last_good ? "last-good"
 					   : store_source_text(d->store.policy.source);
 
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I}", "name", in->policy->name, "revision",
-			 (json_int_t)in->policy->revision, "generation", (json_int_t)in->generation,
-			 "sha256", in->policy->sha256, "source", source, "expiring",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I}", "name", in->brief->name, "revision",
+			 (json_int_t)in->brief->revision, "generation", (json_int_t)in->generation,
+			 "sha256", in->brief->sha256, "source", source, "expiring",
 			 (json_int_t)expiry_soon(d));
 }
 

@@ -12,18 +12,19 @@
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
 #include "daemon/notes.h"
-#include "policy/image.h"
+#include "policy/brief.h"
 
 #define AHEAD_S	 (14 * 24 * 3600)
 #define AGAIN_S	 10 /* after a failure */
 #define DATE_LEN 10 /* of "2027-06-30" */
 
 /* The date as it is written: the last day on which the rule counts. */
-static void tell(struct daemon *d, const char *what, const char *path, int64_t expires)
+static void tell(struct daemon *d, const char *what, const struct brief_date *date)
 {
-	char at[RFC3339_LEN];
+	char at[RFC3339_LEN], path[BRIEF_PLACE_LEN];
 
-	rfc3339_format((uint64_t)(expires - 1) * NS_PER_S, at);
+	brief_place_text(&date->place, path);
+	rfc3339_format((uint64_t)(date->expires - 1) * NS_PER_S, at);
 	at[DATE_LEN] = '\0';
 	log_info("daemon: rule %s rule=%s expires=%s", what, path, at);
 	notes_tell(d, RECORD_POLICY, what, json_pack("{s:s, s:s}", "rule", path, "expires", at));
@@ -32,29 +33,16 @@ static void tell(struct daemon *d, const char *what, const char *path, int64_t e
 /* Dates in (@from, @to]: tell each of them (@what not NULL), return how many. */
 static size_t between(struct daemon *d, const char *what, int64_t from, int64_t to)
 {
-	const struct policy *p = d->inforce->policy;
+	const struct policy_brief *b = d->inforce->brief;
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->n_rules; i++) {
-		const struct policy_rule *r = &p->rules[i];
-
-		if (r->expires <= from || r->expires > to)
+	for (size_t i = 0; i < b->n_dates; i++) {
+		if (b->dates[i].expires <= from || b->dates[i].expires > to)
 			continue;
 		n++;
 		if (what)
-			tell(d, what, r->path, r->expires);
+			tell(d, what, &b->dates[i]);
 	}
-	for (size_t i = 0; i < p->n_profiles; i++)
-		for (size_t k = 0; k < p->profiles[i].n_ai_allow; k++) {
-			const struct policy_ai_allow *a = &p->profiles[i].ai_allow[k];
-
-			if (a->expires <= from || a->expires > to || !p->profiles[i].path ||
-			    !str_starts(a->path, p->profiles[i].path)) /* inherited: told there */
-				continue;
-			n++;
-			if (what)
-				tell(d, what, a->path, a->expires);
-		}
 	return n;
 }
 
@@ -70,7 +58,7 @@ static void announce(struct daemon *d, int64_t now)
 
 void expiry_tick(struct daemon *d)
 {
-	int64_t now = time(NULL), due = d->inforce->image->next_expiry;
+	int64_t now = time(NULL), due = d->inforce->brief->next_expiry;
 	struct diag diag = { 0 };
 
 	announce(d, now);

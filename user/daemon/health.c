@@ -150,8 +150,7 @@ json_t *health_problems(struct daemon *d, bool *ret_healthy)
 const char *health_mode(const struct daemon *d, const char **ret_source)
 {
 	*ret_source = pause_active(d) ? "pause" : "policy";
-	return pause_active(d) || d->inforce->policy->mode == POLICY_MODE_AUDIT ? "audit"
-										: "enforce";
+	return pause_active(d) || d->inforce->brief->audit ? "audit" : "enforce";
 }
 
 /* A manager that cannot be told is not our failure, but worth a line: it may end us. */
@@ -170,7 +169,7 @@ static void tell_ready(struct daemon *d)
 	char state[160];
 
 	snprintf(state, sizeof(state), "READY=1\nSTATUS=mode %s, policy %.64s, generation %u", mode,
-		 d->inforce->policy->name, d->inforce->generation);
+		 d->inforce->brief->name, d->inforce->generation);
 	tell(state);
 }
 

@@ -2,6 +2,7 @@
 #include "inforce.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,14 @@
 #include "policy/apply.h"
 #include "policy/check.h"
 
+#define UNTIDY_S 3 /* by then a reply, too, has left */
+
 int inforce_up(struct daemon *d, struct diag *diag)
 {
 	d->inforce = calloc(1, sizeof(*d->inforce));
 	if (!d->inforce)
 		return diag_set(diag, -ENOMEM, "out of memory");
+	d->inforce->document = -1;
 	return resolvers_read(RESOLVERS_ETC, RESOLVERS_UPSTREAM, &d->inforce->resolvers);
 }
 
@@ -31,22 +35,37 @@ void inforce_down(struct daemon *d)
 {
 	if (!d->inforce)
 		return;
-	policy_image_free(d->inforce->image);
-	policy_free(d->inforce->policy);
+	policy_brief_free(d->inforce->brief);
+	cleanup_close(&d->inforce->document);
 	free(d->inforce->resolvers.v);
 	free(d->inforce);
 	d->inforce = NULL;
+}
+
+int inforce_text(struct daemon *d, char **ret, size_t *ret_len, struct diag *diag)
+{
+	const struct inforce *in = d->inforce;
+	int r = store_read_held(in->document, in->brief->sha256, ret, ret_len);
+
+	d->inforce->untidy = UNTIDY_S;
+	return r < 0 ? diag_set(diag, r, "cannot read the policy in force, %.12s in '%s':",
+				in->brief->sha256, d->store.dir)
+		     : 0;
 }
 
 /* A state that names a document which is not there would leave a restart without a policy. */
 static int save(struct daemon *d)
 {
 	struct inforce *in = d->inforce;
-	int r;
 
 	if (in->undocumented) {
-		r = store_put_policy(&d->store, in->policy->sha256, in->policy->text,
-				     in->policy->text_len);
+		_cleanup_free_ char *text = NULL;
+		size_t len;
+		int r;
+
+		r = store_read_held(in->document, in->brief->sha256, &text, &len);
+		if (r == 0)
+			r = store_put_policy(&d->store, in->brief->sha256, text, len);
 		if (r < 0)
 			return r;
 		in->undocumented = false;
@@ -67,6 +86,14 @@ void inforce_save(struct daemon *d)
 	d->inforce->unsaved = r < 0;
 }
 
+/* Never one that the kernel has seen, even when the state directory was lost. */
+static uint32_t next_generation(const struct daemon *d)
+{
+	uint64_t kernel = d->kern ? kern_ctl_get(d->kern, ZTA_CTL_GENERATION) : 0;
+
+	return (kernel > d->store.generation ? kernel : d->store.generation) + 1;
+}
+
 /* Its resolvers and ids as they are now. */
 static struct compile_opts opts(const struct daemon *d, uint32_t generation)
 {
@@ -80,9 +107,10 @@ static struct compile_opts opts(const struct daemon *d, uint32_t generation)
 
 int inforce_check(struct daemon *d, const char *text, size_t len, struct policy_check *ret)
 {
-	struct compile_opts o = opts(d, d->store.generation);
+	struct compile_opts o = opts(d, next_generation(d)); /* which inforce_put() will want */
 	int r;
 
+	d->inforce->untidy = UNTIDY_S;
 	r = policy_check(text, len, &o, ret);
 	if (r < 0)
 		return r;
@@ -125,64 +153,73 @@ static void take_back(struct daemon *d, const struct before *b)
 
 /* State first, kernel second: see the theory of operation. */
 static int switch_to(struct daemon *d, struct policy_check *c, const struct store_policy *origin,
-		     struct diag *diag)
+		     int *ret_document, struct diag *diag)
 {
 	_cleanup_free_ struct before *before = remember(d);
+	_cleanup_close_ int document = -1;
 	struct store *s = &d->store;
 	int r;
 
 	if (!before)
 		return -ENOMEM;
+	r = store_hold_policy(s, c->policy->sha256, c->policy->text, c->policy->text_len,
+			      &document);
+	if (r < 0)
+		return diag_set(diag, r, "cannot keep the document:");
 	s->generation = c->image->policy.generation;
 	s->policy = *origin;
 	s->ids = c->image->ids;
-	r = store_put_policy(s, c->policy->sha256, c->policy->text, c->policy->text_len);
-	d->inforce->undocumented = r < 0;
+	d->inforce->undocumented = r == 1;
 	if (r == 0)
 		inforce_save(d);
 
 	dispatch_drain(d); /* what the old policy had to tell, while its names are at hand */
 	r = policy_apply(d->kern, c->image, d->registry, diag);
-	if (r < 0)
+	if (r < 0) {
 		take_back(d, before);
-	return r;
+		return r;
+	}
+	*ret_document = take_fd(document);
+	return 0;
 }
 
-static void take_over(struct daemon *d, struct policy_check *c)
+static void take_over(struct daemon *d, struct policy_brief *brief, int document,
+		      uint32_t generation)
 {
 	struct inforce *in = d->inforce;
 
-	if (in->policy && in->policy != c->policy)
-		names_keep_rules(d, in->policy, in->generation);
-	if (in->policy != c->policy)
-		policy_free(in->policy);
-	policy_image_free(in->image);
-	in->policy = take_ptr(c->policy);
-	in->image = take_ptr(c->image);
-	in->generation = in->image->policy.generation;
+	if (in->brief && in->generation != generation)
+		names_keep_places(d, take_ptr(in->brief->places), in->generation);
+	policy_brief_free(in->brief);
+	cleanup_close(&in->document);
+	in->brief = brief;
+	in->document = document;
+	in->generation = generation;
 }
 
-/* Compile with its generation and switch. */
+/* Compile with its generation, unless the check has done so, and switch. */
 static int put(struct daemon *d, struct policy_check *c, enum store_source source,
 	       uint32_t generation, struct diag *diag)
 {
+	_cleanup_policy_brief_ struct policy_brief *brief = NULL;
 	struct store_policy origin = { .source = source };
 	struct compile_opts o = opts(d, generation);
-	struct policy_image *image;
-	int r;
+	int document = -1, r = 0;
 
-	if (!c->policy->resolvers_system)
-		o.resolvers = NULL;
-	r = policy_compile(c->policy, &o, &image, NULL);
+	if (c->image->policy.generation != generation) {
+		policy_image_free(take_ptr(c->image));
+		r = policy_compile(c->policy, &o, &c->image, NULL);
+	}
 	if (r < 0)
 		return diag_set(diag, r, "the policy does not fit");
-	policy_image_free(c->image);
-	c->image = image;
+	r = policy_brief_make(c->policy, c->image, &brief);
+	if (r < 0)
+		return diag_set(diag, r, "out of memory");
 	snprintf(origin.sha256, sizeof(origin.sha256), "%s", c->policy->sha256);
-	r = switch_to(d, c, &origin, diag);
+	r = switch_to(d, c, &origin, &document, diag);
 	if (r < 0)
 		return r;
-	take_over(d, c);
+	take_over(d, take_ptr(brief), document, generation);
 	if (d->inforce->undocumented)
 		inforce_save(d); /* tells, or succeeds now */
 	if (!d->inforce->unsaved)
@@ -190,20 +227,12 @@ static int put(struct daemon *d, struct policy_check *c, enum store_source sourc
 	return 1;
 }
 
-/* Never one that the kernel has seen, even when the state directory was lost. */
-static uint32_t next_generation(const struct daemon *d)
-{
-	uint64_t kernel = kern_ctl_get(d->kern, ZTA_CTL_GENERATION);
-
-	return (kernel > d->store.generation ? kernel : d->store.generation) + 1;
-}
-
 int inforce_put(struct daemon *d, struct policy_check *c, enum store_source source,
 		struct diag *diag)
 {
 	int r;
 
-	if (d->inforce->policy && !strcmp(d->inforce->policy->sha256, c->policy->sha256))
+	if (d->inforce->brief && !strcmp(d->inforce->brief->sha256, c->policy->sha256))
 		return 0;
 	r = put(d, c, source, next_generation(d), diag);
 	if (r == 1) {
@@ -223,16 +252,45 @@ int inforce_start(struct daemon *d, struct policy_check *c, enum store_source so
 	return put(d, c, source, same ? d->store.generation : next_generation(d), diag);
 }
 
-int inforce_refresh(struct daemon *d, struct diag *diag)
+/* @now: Unix seconds for the compiler; what expires by then is left out. */
+static int load(struct daemon *d, int64_t now, struct policy_check *ret, struct diag *diag)
 {
-	struct inforce *in = d->inforce;
-	struct policy_check c = { .policy = in->policy };
+	struct compile_opts o = opts(d, d->inforce->generation);
+	_cleanup_free_ char *text = NULL;
+	size_t len;
 	int r;
 
-	r = put(d, &c, d->store.policy.source, in->generation, diag);
+	*ret = (struct policy_check){ 0 };
+	o.now = now;
+	r = inforce_text(d, &text, &len, diag);
 	if (r < 0)
-		policy_image_free(c.image); /* the policy stays where it was */
+		return r;
+	r = policy_check(text, len, &o, ret);
+	return r < 0 ? diag_set(diag, r, "cannot read the policy in force again") : 0;
+}
+
+int inforce_load(struct daemon *d, struct policy_check *ret, struct diag *diag)
+{
+	return load(d, d->inforce->brief->now, ret, diag);
+}
+
+int inforce_refresh(struct daemon *d, struct diag *diag)
+{
+	_cleanup_policy_check_ struct policy_check c = { 0 };
+	int r;
+
+	r = load(d, time(NULL), &c, diag);
+	if (r == 0)
+		r = put(d, &c, d->store.policy.source, d->inforce->generation, diag);
 	return r < 0 ? r : 0;
+}
+
+void inforce_tidy(struct daemon *d)
+{
+	if (!d->inforce->untidy)
+		return;
+	(void)malloc_trim(0); /* whether there was something does not matter */
+	d->inforce->untidy--;
 }
 
 static bool same_prefixes(const struct policy_prefixes *a, const struct policy_prefixes *b)
@@ -260,7 +318,7 @@ void inforce_follow_resolvers(struct daemon *d)
 	}
 	free(in->resolvers.v);
 	in->resolvers = now;
-	if (!in->policy || !in->policy->resolvers_system)
+	if (!in->brief || !in->brief->resolvers_system)
 		return;
 	if (inforce_refresh(d, &diag) < 0)
 		log_err("daemon: resolvers changed, the old ones stay in force: %s", diag.text);

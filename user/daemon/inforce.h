@@ -9,6 +9,11 @@
  * generation, ids), and then has policy/apply switch the kernel. Killed before the switch, the
  * kernel holds the old policy and the next daemon finds the new one in the state: it puts that in
  * force. Killed after it, both say the same. A failed switch takes the state back.
+ *
+ * In memory stays a brief: what events, cgroups and dates need. The document itself is held open in
+ * the state directory; explain, services, a difference and a refresh read it again, which for
+ * 65,536 prefixes takes 150 ms and 16 MiB while it lasts. What that left behind goes back to the
+ * kernel in the seconds after (inforce_tidy()).
  */
 #pragma once
 
@@ -17,20 +22,21 @@
 #include <stdint.h>
 
 #include "daemon/store.h"
+#include "policy/brief.h"
 #include "policy/policy.h"
 
 struct daemon;
 struct diag;
 struct policy_check;
-struct policy_image;
 
 struct inforce {
-	struct policy *policy; /* NULL until the first one */
-	struct policy_image *image;
+	struct policy_brief *brief; /* NULL until the first one */
+	int document;		    /* its bytes, held open; -1 = none */
 	uint32_t generation;
 	bool last_good;	       /* for want of the file */
 	int64_t refresh_after; /* Unix s: not before, the last attempt failed */
-	bool undocumented;     /* its text could not be written */
+	bool undocumented;     /* its text could not be written: `document` is memory */
+	unsigned untidy;       /* so many seconds more, much memory may turn out to be free */
 	bool unsaved; /* the state directory could not be written: a restart knows the old one */
 	struct policy_prefixes resolvers; /* what "system" stands for */
 };
@@ -49,7 +55,7 @@ int inforce_check(struct daemon *d, const char *text, size_t len, struct policy_
 
 /**
  * inforce_put() - Put a checked document in force
- * @c:		its policy and image are taken on success
+ * @c:		borrowed; its image is replaced when it was compiled for something else
  * @source:	who wants it
  *
  * Return: 1 in force now, 0 it was already (the same bytes: same generation), or a negative errno:
@@ -65,6 +71,21 @@ int inforce_put(struct daemon *d, struct policy_check *c, enum store_source sour
  */
 int inforce_start(struct daemon *d, struct policy_check *c, enum store_source source,
 		  struct diag *diag);
+
+/* The bytes of the policy in force, caller frees; a NUL follows. 0 or -errno, @diag says why. */
+int inforce_text(struct daemon *d, char **ret, size_t *ret_len, struct diag *diag);
+
+/**
+ * inforce_load() - The policy in force, model and tables
+ * @ret:	caller runs policy_check_free(), also on failure; complete on success
+ *
+ * The tables are those that the kernel holds. For people who ask, not for events: see above.
+ * Return: 0 or -errno, @diag says why.
+ */
+int inforce_load(struct daemon *d, struct policy_check *ret, struct diag *diag);
+
+/* Once a second: give free memory back to the kernel, while there can be much. */
+void inforce_tidy(struct daemon *d);
 
 /* Compile again and fill the maps: a rule expired, a resolver changed. Same generation. */
 int inforce_refresh(struct daemon *d, struct diag *diag);

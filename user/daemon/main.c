@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ztad: start-up as a table of contents; the end runs it backwards. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,10 @@ static int serve(struct daemon *d)
 	return r;
 }
 
+/* Documents and tables come and go. Blocks as large as theirs stay out of the heap: freed is gone.
+ */
+#define LARGE_BYTES (128 * 1024)
+
 static int run(const struct options *o)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -205,6 +210,7 @@ static int run(const struct options *o)
 	d->options = *o;
 	d->lock_fd = -1;
 	d->started = clock_mono_ns();
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* glibc would raise it with each of them */
 	(void)umask(022); /* cannot fail; the modes of files are given where they are made */
 	up = bring_up(d, &r);
 	if (r == 0 && o->action == OPTIONS_RUN)

@@ -56,9 +56,9 @@ void monitor_rescan(struct daemon *d)
 	bool failed;
 	int r;
 
-	if (!d->inforce || !d->inforce->image)
+	if (!d->inforce || !d->inforce->brief)
 		return; /* policy_apply() will */
-	r = policy_rescan(d->kern, d->inforce->image, d->registry);
+	r = policy_rescan(d->kern, &d->inforce->brief->patterns, d->registry);
 	failed = r < 0;
 	if (failed && d->monitor && !d->monitor->rescan_failed)
 		log_err("daemon: cannot walk the cgroups, new ones may have their parent's profile,"
@@ -190,6 +190,7 @@ static void tick(void *ctx)
 	m->ticks++;
 	notes_tick(d);
 	expiry_tick(d);
+	inforce_tidy(d);
 	if (m->ticks % HEARTBEAT_S == 0)
 		beat(d);
 	if (m->ticks % FLUSH_S == 0)

@@ -11,7 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
 #include "kern/object.h"
-#include "policy/compile.h"
+#include "policy/brief.h"
 #include "policy/hint.h"
 #include "workload/cgroup.h"
 #include "workload/registry.h"
@@ -19,11 +19,11 @@
 
 struct names {
 	struct record_ctx ctx;
-	char **old_rules; /* places of the rules of the generation before this one */
-	size_t n_old_rules;
+	struct brief_places *old_places; /* of the rules of the generation before this one */
 	uint32_t old_generation;
 	char *cgroup; /* last answers that had to be made up, until the next call */
 	char *hint;
+	char place[BRIEF_PLACE_LEN];
 };
 
 static const char *profile_name(void *ctx, uint16_t id)
@@ -39,22 +39,27 @@ static const char *profile_name(void *ctx, uint16_t id)
 
 static const char *service_name(void *ctx, uint64_t mask)
 {
-	const struct inforce *in = ((const struct daemon *)ctx)->inforce;
-	int at = mask && in->policy ? policy_image_service(in->image, in->policy, mask) : -1;
+	const struct policy_brief *b = ((const struct daemon *)ctx)->inforce->brief;
+	const struct brief_service *s = b ? policy_brief_service(b, mask) : NULL;
 
-	return at >= 0 ? in->policy->services[at].name : NULL;
+	return s ? s->name : NULL;
 }
 
 static const char *rule_place(void *ctx, uint32_t id, uint32_t generation)
 {
 	const struct daemon *d = ctx;
 	const struct inforce *in = d->inforce;
+	const struct brief_places *places = NULL;
+	struct brief_place place;
 
-	if (in->policy && generation == in->generation)
-		return id < in->policy->n_rules ? in->policy->rules[id].path : NULL;
-	if (generation == d->names->old_generation && id < d->names->n_old_rules)
-		return d->names->old_rules[id];
-	return NULL;
+	if (in->brief && generation == in->generation)
+		places = in->brief->places;
+	else if (generation == d->names->old_generation)
+		places = d->names->old_places;
+	if (!places || !brief_places_find(places, id, &place))
+		return NULL;
+	brief_place_text(&place, d->names->place);
+	return d->names->place;
 }
 
 static const char *cgroup_name(void *ctx, uint64_t id)
@@ -75,31 +80,24 @@ static const char *owner_name(void *ctx, uint64_t id)
 {
 	const struct daemon *d = ctx;
 	const struct registry_entry *e = registry_find(d->registry, id);
-	const struct policy *p = d->inforce->policy;
-	const struct policy_workload *w;
+	const struct policy_brief *b = d->inforce->brief;
 
-	if (!e || !p || e->entry >= p->n_workloads)
-		return NULL;
-	w = &p->workloads[e->entry];
-	return w->meta.owner ? w->meta.owner : p->profiles[w->profile].meta.owner;
+	return e && b ? policy_brief_owner(b, e->entry) : NULL;
 }
 
 static const char *hint(void *ctx, const struct zta_event *e)
 {
 	const struct daemon *d = ctx;
-	const struct inforce *in = d->inforce;
-	struct hint_in h = {
+	const struct policy_brief *b = d->inforce->brief;
+	const struct brief_service *s = b ? policy_brief_service(b, e->services) : NULL;
+	const struct hint_in h = {
 		.reason = e->reason,
-		.policy = in->policy,
-		.service = -1,
+		.service = s ? s->name : NULL,
+		.preset = s ? s->preset : NULL,
 		.profile = profile_name(ctx, e->profile),
 		.port = e->port,
 	};
 
-	if (!in->policy)
-		return NULL;
-	if (e->services)
-		h.service = policy_image_service(in->image, in->policy, e->services);
 	free(d->names->hint);
 	d->names->hint = hint_text(&h);
 	return d->names->hint;
@@ -124,20 +122,11 @@ int names_up(struct daemon *d, struct diag *diag)
 	return 0;
 }
 
-static void drop_rules(struct names *n)
-{
-	for (size_t i = 0; i < n->n_old_rules; i++)
-		free(n->old_rules[i]);
-	free(n->old_rules);
-	n->old_rules = NULL;
-	n->n_old_rules = 0;
-}
-
 void names_down(struct daemon *d)
 {
 	if (!d->names)
 		return;
-	drop_rules(d->names);
+	free(d->names->old_places);
 	free(d->names->cgroup);
 	free(d->names->hint);
 	free(d->names);
@@ -150,21 +139,14 @@ const struct record_ctx *names_ctx(struct daemon *d)
 	const struct inforce *in = d->inforce;
 
 	record_clock(ctx);
-	ctx->policy = in && in->policy ? in->policy->name : NULL;
+	ctx->policy = in && in->brief ? in->brief->name : NULL;
 	ctx->generation = in ? in->generation : 0;
 	return ctx;
 }
 
-void names_keep_rules(struct daemon *d, const struct policy *old, uint32_t generation)
+void names_keep_places(struct daemon *d, struct brief_places *old, uint32_t generation)
 {
-	struct names *n = d->names;
-
-	drop_rules(n);
-	n->old_rules = calloc(old->n_rules ? old->n_rules : 1, sizeof(char *));
-	if (!n->old_rules)
-		return; /* its late events then name no rule */
-	for (size_t i = 0; i < old->n_rules; i++)
-		n->old_rules[i] = old->rules[i].path ? strdup(old->rules[i].path) : NULL;
-	n->n_old_rules = old->n_rules;
-	n->old_generation = generation;
+	free(d->names->old_places);
+	d->names->old_places = old;
+	d->names->old_generation = generation;
 }

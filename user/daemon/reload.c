@@ -62,10 +62,10 @@ static void tell(struct daemon *d, const char *what, json_t *actor, const char *
 {
 	const struct inforce *in = d->inforce;
 
-	log_info("daemon: policy %s name=%s generation=%u source=%s", what, in->policy->name,
+	log_info("daemon: policy %s name=%s generation=%u source=%s", what, in->brief->name,
 		 in->generation, store_source_text(d->store.policy.source));
 	notes_tell(d, RECORD_POLICY, what,
-		   json_pack("{s:s, s:s, s:s*, s:O*}", "sha256", in->policy->sha256, "source",
+		   json_pack("{s:s, s:s, s:s*, s:O*}", "sha256", in->brief->sha256, "source",
 			     store_source_text(d->store.policy.source), "detail", detail, "actor",
 			     actor));
 }
@@ -293,7 +293,7 @@ int reload_apply(struct daemon *d, struct policy_check *c, const struct reload_h
 	uint64_t until = s->confirm_until;
 	int r;
 
-	if (!strcmp(d->inforce->policy->sha256, c->policy->sha256)) {
+	if (!strcmp(d->inforce->brief->sha256, c->policy->sha256)) {
 		if (!how->confirm_ns && s->unconfirmed)
 			(void)reload_confirm(d, how->actor); /* asked for again, and for good */
 		account(d, 0, "applied", how->actor);

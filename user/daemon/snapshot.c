@@ -17,7 +17,7 @@
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
 #include "kern/maps.h"
-#include "policy/image.h"
+#include "policy/brief.h"
 #include "workload/registry.h"
 #include "zta_reason.h"
 
@@ -88,9 +88,9 @@ struct counting {
 
 static bool profile_audits(const struct daemon *d, uint16_t id)
 {
-	const struct inforce *in = d->inforce;
+	const struct brief_profile *p = policy_brief_profile(d->inforce->brief, id);
 
-	return id < ZTA_PROFILE_IDS && (in->image->profiles[id].flags & ZTA_PROFILE_AUDIT);
+	return p && p->audit;
 }
 
 /* By effect, as told by `workloads`: one for each matched cgroup, and the attach point. */

@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -144,16 +146,13 @@ int store_put_policy(const struct store *s, const char *sha256, const char *text
 	return file_write_atomic(path, text, len, 0600);
 }
 
-int store_get_policy(const struct store *s, const char *sha256, char **ret, size_t *ret_len)
+static int read_policy(const char *path, const char *sha256, char **ret, size_t *ret_len)
 {
-	_cleanup_free_ char *path = policy_path(s, sha256);
 	_cleanup_free_ char *text = NULL;
 	char found[HASH_HEX_LEN];
 	size_t len;
 	int r;
 
-	if (!path)
-		return -ENOMEM;
 	r = file_read_all(path, ZTA_POLICY_BYTES_MAX, &text, &len);
 	if (r < 0)
 		return r;
@@ -165,6 +164,51 @@ int store_get_policy(const struct store *s, const char *sha256, char **ret, size
 	*ret = take_ptr(text);
 	*ret_len = len;
 	return 0;
+}
+
+int store_get_policy(const struct store *s, const char *sha256, char **ret, size_t *ret_len)
+{
+	_cleanup_free_ char *path = policy_path(s, sha256);
+
+	return path ? read_policy(path, sha256, ret, ret_len) : -ENOMEM;
+}
+
+static int hold_in_memory(const char *text, size_t len, int *ret_fd)
+{
+	_cleanup_close_ int fd = memfd_create("policy", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = file_write_fd(fd, text, len);
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(fd);
+	return 1;
+}
+
+int store_hold_policy(const struct store *s, const char *sha256, const char *text, size_t len,
+		      int *ret_fd)
+{
+	_cleanup_free_ char *path = policy_path(s, sha256);
+	int fd = -1;
+
+	if (!path)
+		return -ENOMEM;
+	if (store_put_policy(s, sha256, text, len) == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return hold_in_memory(text, len, ret_fd);
+	*ret_fd = fd;
+	return 0;
+}
+
+int store_read_held(int fd, const char *sha256, char **ret, size_t *ret_len)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits */
+	return read_policy(path, sha256, ret, ret_len);
 }
 
 static bool refers_to(const struct store *s, const char *file)

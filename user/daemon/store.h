@@ -78,6 +78,19 @@ int store_put_policy(const struct store *s, const char *sha256, const char *text
 /* A kept document, caller frees. 0, -ENOENT, -EBADMSG (not the bytes of that name) or -errno. */
 int store_get_policy(const struct store *s, const char *sha256, char **ret, size_t *ret_len);
 
+/**
+ * store_hold_policy() - Keep a document, and hold it open whatever becomes of the directory
+ * @ret_fd:	the document, to be read with store_read_held(); caller closes
+ *
+ * A directory that cannot be written leaves the document in memory (a memfd).
+ * Return: 0; 1 = in memory; or a negative errno: it is not held.
+ */
+int store_hold_policy(const struct store *s, const char *sha256, const char *text, size_t len,
+		      int *ret_fd);
+
+/* A document that is held, caller frees; a NUL follows the bytes. As store_get_policy(). */
+int store_read_held(int fd, const char *sha256, char **ret, size_t *ret_len);
+
 /* Remove documents that nothing refers to. */
 void store_sweep(const struct store *s);
 

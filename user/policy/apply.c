@@ -28,19 +28,20 @@ static void patterns_step(const void *ctx, unsigned slot, const struct zta_cgsta
 	globs_step(ctx, slot, parent, component, ret);
 }
 
-static struct registry_patterns patterns_of(const struct policy_image *img)
+static struct registry_patterns patterns_of(const struct image_patterns *p)
 {
 	return (struct registry_patterns){
 		.root = patterns_root,
 		.step = patterns_step,
-		.ctx = img,
-		.default_profile = img->default_profile,
-		.selftest_profile = img->selftest_profile,
+		.ctx = p,
+		.default_profile = p->default_profile,
+		.selftest_profile = p->selftest_profile,
 	};
 }
 
 static int fill(struct kern *k, const struct policy_image *img, unsigned slot, struct diag *d)
 {
+	const struct image_patterns *cg = &img->patterns;
 	const struct kern_rows rows[KERN_TABLE_COUNT] = {
 		[KERN_TABLE_POLICY] = { NULL, 0, &img->policy, sizeof(img->policy), 1, false },
 		[KERN_TABLE_PROFILES] = { NULL, 0, img->profiles, sizeof(img->profiles[0]),
@@ -54,13 +55,11 @@ static int fill(struct kern *k, const struct policy_image *img, unsigned slot, s
 				       true },
 		[KERN_TABLE_NAMED] = { &img->named->key, sizeof(*img->named), &img->named->value,
 				       sizeof(*img->named), img->n_named, false },
-		[KERN_TABLE_LITERALS] = { &img->literals->key, sizeof(*img->literals),
-					  &img->literals->child, sizeof(*img->literals),
-					  img->n_literals, false },
-		[KERN_TABLE_GLOBS] = { NULL, 0, img->globs, sizeof(*img->globs), img->n_globs,
-				       true },
-		[KERN_TABLE_NODES] = { NULL, 0, img->nodes, sizeof(*img->nodes), img->n_nodes,
-				       true },
+		[KERN_TABLE_LITERALS] = { &cg->literals->key, sizeof(*cg->literals),
+					  &cg->literals->child, sizeof(*cg->literals),
+					  cg->n_literals, false },
+		[KERN_TABLE_GLOBS] = { NULL, 0, cg->globs, sizeof(*cg->globs), cg->n_globs, true },
+		[KERN_TABLE_NODES] = { NULL, 0, cg->nodes, sizeof(*cg->nodes), cg->n_nodes, true },
 	};
 
 	return kern_slot_fill(k, slot, rows, d);
@@ -68,7 +67,7 @@ static int fill(struct kern *k, const struct policy_image *img, unsigned slot, s
 
 int policy_apply(struct kern *k, const struct policy_image *img, struct registry *r, struct diag *d)
 {
-	struct registry_patterns p = patterns_of(img);
+	struct registry_patterns p = patterns_of(&img->patterns);
 	unsigned slot = !kern_slot(k);
 	int n;
 
@@ -96,9 +95,9 @@ int policy_apply(struct kern *k, const struct policy_image *img, struct registry
 	return 0;
 }
 
-int policy_rescan(struct kern *k, const struct policy_image *img, struct registry *r)
+int policy_rescan(struct kern *k, const struct image_patterns *patterns, struct registry *r)
 {
-	struct registry_patterns p = patterns_of(img);
+	struct registry_patterns p = patterns_of(patterns);
 	int n = registry_scan(r, k, &p, kern_slot(k));
 
 	if (n <= 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 struct diag;
+struct image_patterns;
 struct kern;
 struct policy_image;
 struct registry;
@@ -20,4 +21,4 @@ int policy_apply(struct kern *k, const struct policy_image *img, struct registry
 		 struct diag *d);
 
 /* Walk the cgroup tree again for the policy in force. 1 = something changed, 0, or -errno. */
-int policy_rescan(struct kern *k, const struct policy_image *img, struct registry *r);
+int policy_rescan(struct kern *k, const struct image_patterns *patterns, struct registry *r);

@@ -109,9 +109,9 @@ static int compile_profiles(struct compile *c)
 	for (size_t i = 0; i < p->n_profiles; i++) {
 		compile_profile(c, i);
 		if (p->profiles[i].builtin && !strcmp(p->profiles[i].name, "selftest"))
-			image->selftest_profile = image->profile_id[i];
+			image->patterns.selftest_profile = image->profile_id[i];
 	}
-	image->default_profile = image->profile_id[p->default_profile];
+	image->patterns.default_profile = image->profile_id[p->default_profile];
 	image->policy.generation = c->opts->generation;
 	image->policy.flags = p->mode == POLICY_MODE_AUDIT ? ZTA_POLICY_AUDIT : 0;
 	for (size_t i = 0; i < p->n_services; i++)
@@ -181,7 +181,7 @@ static int compile_global(struct compile *c)
 		r = trie_add_all(&t, &p->private_ranges, GLOBAL_PRIVATE, 0);
 	if (r >= 0)
 		r = trie_add_all(&t, &p->resolvers, GLOBAL_RESOLVER, 0);
-	if (r >= 0 && c->opts->resolvers)
+	if (r >= 0 && c->opts->resolvers && p->resolvers_system)
 		r = trie_add_all(&t, c->opts->resolvers, GLOBAL_RESOLVER, 0);
 	if (r >= 0)
 		r = trie_build(c, ZTA_SCOPE_GLOBAL, &t, &ops);
@@ -211,6 +211,7 @@ static void compile_expiry(struct compile *c)
 {
 	const struct policy *p = c->policy;
 
+	c->image->now = c->opts->now;
 	c->image->next_expiry = INT64_MAX;
 	for (size_t i = 0; i < p->n_rules; i++)
 		note_expiry(c, p->rules[i].expires);

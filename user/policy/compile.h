@@ -14,8 +14,8 @@ struct compile_opts {
 	const struct policy_ids *ids; /* of the image compiled before; NULL = fresh */
 	uint32_t generation;
 	int64_t now; /* Unix seconds: what has expired by then is left out */
-	const struct policy_prefixes *resolvers; /* beside the policy's own: what "system" and
-						  * "kubernetes" stand for now; NULL = none */
+	const struct policy_prefixes *resolvers; /* what "system" stands for now, for policies that
+						  * name it; NULL = none */
 };
 
 /**

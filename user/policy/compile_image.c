@@ -8,6 +8,37 @@
 #include "policy/compile.h"
 #include "policy/prefix.h"
 
+void image_patterns_free(struct image_patterns *p)
+{
+	free(p->nodes);
+	free(p->literals);
+	free(p->globs);
+}
+
+static void *copy(const void *from, size_t n, size_t size)
+{
+	void *to = calloc(n ? n : 1, size);
+
+	if (to && n)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+int image_patterns_copy(const struct image_patterns *from, struct image_patterns *ret)
+{
+	struct image_patterns p = *from;
+
+	p.nodes = copy(from->nodes, from->n_nodes, sizeof(*p.nodes));
+	p.literals = copy(from->literals, from->n_literals, sizeof(*p.literals));
+	p.globs = copy(from->globs, from->n_globs, sizeof(*p.globs));
+	if (!p.nodes || !p.literals || !p.globs) {
+		image_patterns_free(&p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
 void policy_image_free(struct policy_image *image)
 {
 	if (!image)
@@ -19,9 +50,7 @@ void policy_image_free(struct policy_image *image)
 	free(image->ports);
 	free(image->rules);
 	free(image->named);
-	free(image->nodes);
-	free(image->literals);
-	free(image->globs);
+	image_patterns_free(&image->patterns);
 	free(image->profile_id);
 	free(image->service_bit);
 	free(image);
@@ -148,9 +177,9 @@ static json_t *usage(const struct policy *p, const struct policy_image *image)
 		{ "prefixes", image->n_prefixes, ZTA_PREFIX_NODES },
 		{ "rules", image->n_rules, ZTA_LISTS_MAX },
 		{ "named", image->n_named, ZTA_NAMED_MAX },
-		{ "nodes", image->n_nodes, ZTA_GLOB_NODES },
-		{ "literals", image->n_literals, ZTA_GLOB_NODES },
-		{ "globs", image->n_globs, ZTA_GLOB_EDGES },
+		{ "nodes", image->patterns.n_nodes, ZTA_GLOB_NODES },
+		{ "literals", image->patterns.n_literals, ZTA_GLOB_NODES },
+		{ "globs", image->patterns.n_globs, ZTA_GLOB_EDGES },
 	};
 	json_t *maps = json_array();
 

@@ -178,10 +178,12 @@ static const char *name_for(const struct explain_in *in, const struct zta_addr *
 static int set_hint(json_t *o, const struct explain_in *in, const struct zta_addr *addr,
 		    const struct zta_verdict *v)
 {
+	int service = policy_image_service(in->image, in->policy, v->services);
+	const struct policy_service *s = service < 0 ? NULL : &in->policy->services[service];
 	const struct hint_in hint = {
 		.reason = v->reason,
-		.policy = in->policy,
-		.service = policy_image_service(in->image, in->policy, v->services),
+		.service = s ? s->name : NULL,
+		.preset = s ? s->preset : NULL,
 		.profile = in->policy->profiles[in->profile].name,
 		.name = name_for(in, addr),
 		.port = in->port,

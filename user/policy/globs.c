@@ -35,6 +35,7 @@ struct edge {
 struct tree {
 	const struct policy *policy;
 	struct policy_image *image;
+	struct image_patterns *patterns; /* of the image */
 	struct diag_list *errors;
 	struct edge *edges;
 	size_t n_edges;
@@ -79,7 +80,7 @@ static int compare_pattern(const void *x, const void *y)
 static void add_literal(struct tree *t, uint32_t parent, uint32_t child, const char *text,
 			size_t len)
 {
-	struct image_literal *l = &t->image->literals[t->image->n_literals++];
+	struct image_literal *l = &t->patterns->literals[t->patterns->n_literals++];
 
 	*l = (struct image_literal){ .key.node = parent, .child = child };
 	memcpy(l->key.name, text, len);
@@ -106,13 +107,13 @@ static void add_glob(struct tree *t, uint32_t parent, uint32_t child, const char
 /* A new node below @parent, or 0 when there is no room. */
 static uint32_t add_node(struct tree *t, uint32_t parent, const char *text, size_t len)
 {
-	struct policy_image *image = t->image;
-	uint32_t child = (uint32_t)image->n_nodes;
+	struct image_patterns *patterns = t->patterns;
+	uint32_t child = (uint32_t)patterns->n_nodes;
 
 	t->need_nodes++;
-	if (image->n_nodes == ZTA_GLOB_NODES || !parent)
+	if (patterns->n_nodes == ZTA_GLOB_NODES || !parent)
 		return 0;
-	image->nodes[image->n_nodes++] = (struct zta_glob_node){ .entry = ZTA_ENTRY_DEFAULT };
+	patterns->nodes[patterns->n_nodes++] = (struct zta_glob_node){ .entry = ZTA_ENTRY_DEFAULT };
 	if (memchr(text, '*', len))
 		add_glob(t, parent, child, text, len);
 	else
@@ -122,7 +123,7 @@ static uint32_t add_node(struct tree *t, uint32_t parent, const char *text, size
 
 static void end_pattern(struct tree *t, uint32_t node, size_t entry)
 {
-	struct zta_glob_node *n = &t->image->nodes[node];
+	struct zta_glob_node *n = &t->patterns->nodes[node];
 
 	if (!node || n->entry <= entry)
 		return;
@@ -189,28 +190,28 @@ static int compare_literal(const void *x, const void *y)
 /* Each node's components with a '*' one after the other. */
 static void place_globs(struct tree *t)
 {
-	struct policy_image *image = t->image;
+	struct image_patterns *patterns = t->patterns;
 
 	if (t->n_edges)
 		qsort(t->edges, t->n_edges, sizeof(*t->edges), compare_edge);
 	for (size_t i = 0; i < t->n_edges; i++) {
-		struct zta_glob_node *n = &image->nodes[t->edges[i].parent];
+		struct zta_glob_node *n = &patterns->nodes[t->edges[i].parent];
 
 		if (!n->globs)
 			n->first_glob = (uint32_t)i;
 		n->globs++;
-		image->globs[i] = t->edges[i].glob;
+		patterns->globs[i] = t->edges[i].glob;
 	}
-	image->n_globs = t->n_edges;
+	patterns->n_globs = t->n_edges;
 }
 
 static int preflight(struct tree *t)
 {
-	const struct policy_image *image = t->image;
+	const struct image_patterns *patterns = t->patterns;
 	size_t globs = 0, width;
 
-	for (size_t i = 0; i < image->n_nodes; i++)
-		globs = image->nodes[i].globs > globs ? image->nodes[i].globs : globs;
+	for (size_t i = 0; i < patterns->n_nodes; i++)
+		globs = patterns->nodes[i].globs > globs ? patterns->nodes[i].globs : globs;
 	if (t->need_nodes > ZTA_GLOB_NODES)
 		refuse(t, "workloads", "nodes of cgroup patterns", t->need_nodes, ZTA_GLOB_NODES);
 	if (t->need_edges > ZTA_GLOB_EDGES)
@@ -221,7 +222,7 @@ static int preflight(struct tree *t)
 		       ZTA_GLOBS_PER_NODE);
 	if (t->refused)
 		return -E2BIG;
-	width = globs_width(image);
+	width = globs_width(patterns);
 	if (width == SIZE_MAX)
 		return -ENOMEM;
 	if (width > ZTA_GLOB_STATES)
@@ -233,47 +234,50 @@ static int preflight(struct tree *t)
 int globs_compile(const struct policy *p, struct policy_image *image, struct diag_list *errors)
 {
 	_cleanup_free_ struct edge *edges = calloc(ZTA_GLOB_EDGES, sizeof(*edges));
-	struct tree t = { .policy = p, .image = image, .errors = errors, .edges = edges };
+	struct image_patterns *patterns = &image->patterns;
+	struct tree t = {
+		.policy = p, .image = image, .patterns = patterns, .errors = errors, .edges = edges
+	};
 	int r;
 
-	image->nodes = calloc(ZTA_GLOB_NODES, sizeof(*image->nodes));
-	image->literals = calloc(ZTA_GLOB_NODES, sizeof(*image->literals));
-	image->globs = calloc(ZTA_GLOB_EDGES, sizeof(*image->globs));
-	if (!edges || !image->nodes || !image->literals || !image->globs)
+	patterns->nodes = calloc(ZTA_GLOB_NODES, sizeof(*patterns->nodes));
+	patterns->literals = calloc(ZTA_GLOB_NODES, sizeof(*patterns->literals));
+	patterns->globs = calloc(ZTA_GLOB_EDGES, sizeof(*patterns->globs));
+	if (!edges || !patterns->nodes || !patterns->literals || !patterns->globs)
 		return -ENOMEM;
-	image->nodes[0].entry = image->nodes[ROOT].entry = ZTA_ENTRY_DEFAULT;
-	image->n_nodes = t.need_nodes = ROOT + 1;
+	patterns->nodes[0].entry = patterns->nodes[ROOT].entry = ZTA_ENTRY_DEFAULT;
+	patterns->n_nodes = t.need_nodes = ROOT + 1;
 	r = add_patterns(&t);
 	if (r < 0)
 		return r;
 	place_globs(&t);
-	if (image->n_literals)
-		qsort(image->literals, image->n_literals, sizeof(*image->literals),
+	if (patterns->n_literals)
+		qsort(patterns->literals, patterns->n_literals, sizeof(*patterns->literals),
 		      compare_literal);
 	return preflight(&t);
 }
 
-void globs_root(const struct policy_image *image, unsigned slot, struct zta_cgstate *ret)
+void globs_root(const struct image_patterns *patterns, unsigned slot, struct zta_cgstate *ret)
 {
-	const struct zta_glob_node *root = &image->nodes[ROOT];
+	const struct zta_glob_node *root = &patterns->nodes[ROOT];
 	bool matched = root->entry != ZTA_ENTRY_DEFAULT;
 
 	memset(ret->nodes[slot], 0, sizeof(ret->nodes[slot]));
 	ret->nodes[slot][0] = ROOT;
 	ret->entry[slot] = root->entry;
-	ret->profile[slot] = matched ? root->profile : image->default_profile;
+	ret->profile[slot] = matched ? root->profile : patterns->default_profile;
 }
 
-static uint32_t find_literal(const struct policy_image *image, uint32_t node, const char *name,
+static uint32_t find_literal(const struct image_patterns *patterns, uint32_t node, const char *name,
 			     size_t len)
 {
 	struct image_literal want = { .key.node = node };
 	const struct image_literal *l;
 
-	if (len >= ZTA_COMPONENT_LEN || !image->n_literals)
+	if (len >= ZTA_COMPONENT_LEN || !patterns->n_literals)
 		return 0;
 	memcpy(want.key.name, name, len);
-	l = bsearch(&want, image->literals, image->n_literals, sizeof(want), compare_literal);
+	l = bsearch(&want, patterns->literals, patterns->n_literals, sizeof(want), compare_literal);
 	return l ? l->child : 0;
 }
 
@@ -285,30 +289,33 @@ bool globs_match(const struct zta_glob *g, const char *name, size_t len)
 		       g->suffix_len);
 }
 
-void globs_step(const struct policy_image *image, unsigned slot, const struct zta_cgstate *parent,
-		const char *component_name, struct zta_cgstate *ret)
+void globs_step(const struct image_patterns *patterns, unsigned slot,
+		const struct zta_cgstate *parent, const char *component_name,
+		struct zta_cgstate *ret)
 {
 	size_t len = strlen(component_name), n = 0;
 	uint32_t found[ZTA_GLOB_STATES * (1 + ZTA_GLOBS_PER_NODE)];
 
 	for (size_t i = 0; i < ZTA_GLOB_STATES && parent->nodes[slot][i]; i++) {
-		const struct zta_glob_node *node = &image->nodes[parent->nodes[slot][i]];
-		uint32_t child = find_literal(image, parent->nodes[slot][i], component_name, len);
+		const struct zta_glob_node *node = &patterns->nodes[parent->nodes[slot][i]];
+		uint32_t child = find_literal(patterns, parent->nodes[slot][i], component_name,
+					      len);
 
 		if (child)
 			found[n++] = child;
 		for (uint32_t k = 0; k < node->globs; k++)
-			if (globs_match(&image->globs[node->first_glob + k], component_name, len))
-				found[n++] = image->globs[node->first_glob + k].child;
+			if (globs_match(&patterns->globs[node->first_glob + k], component_name,
+					len))
+				found[n++] = patterns->globs[node->first_glob + k].child;
 	}
 	memset(ret->nodes[slot], 0, sizeof(ret->nodes[slot]));
 	ret->entry[slot] = parent->entry[slot];
 	ret->profile[slot] = parent->profile[slot];
 	for (size_t i = 0; i < n && i < ZTA_GLOB_STATES; i++) { /* the compiler refused more */
 		ret->nodes[slot][i] = (uint16_t)found[i];
-		if (image->nodes[found[i]].entry < ret->entry[slot]) {
-			ret->entry[slot] = image->nodes[found[i]].entry;
-			ret->profile[slot] = image->nodes[found[i]].profile;
+		if (patterns->nodes[found[i]].entry < ret->entry[slot]) {
+			ret->entry[slot] = patterns->nodes[found[i]].entry;
+			ret->profile[slot] = patterns->nodes[found[i]].profile;
 		}
 	}
 }

@@ -24,7 +24,7 @@ int globs_compile(const struct policy *p, struct policy_image *image, struct dia
  * globs_root() - State of the attach point
  * @slot: the answers of that slot are set, those of the other one left alone
  */
-void globs_root(const struct policy_image *image, unsigned slot, struct zta_cgstate *ret);
+void globs_root(const struct image_patterns *patterns, unsigned slot, struct zta_cgstate *ret);
 
 /**
  * globs_step() - State of a child, from its parent's and its own name, as the kernel finds it
@@ -34,8 +34,8 @@ void globs_root(const struct policy_image *image, unsigned slot, struct zta_cgst
  *
  * entry and profile of @parent are passed on where no node of the child has a lower index.
  */
-void globs_step(const struct policy_image *image, unsigned slot, const struct zta_cgstate *parent,
-		const char *component, struct zta_cgstate *ret);
+void globs_step(const struct image_patterns *patterns, unsigned slot,
+		const struct zta_cgstate *parent, const char *component, struct zta_cgstate *ret);
 
 /* Does a component with a '*' match a name of @len bytes? */
 bool globs_match(const struct zta_glob *g, const char *name, size_t len);

@@ -54,10 +54,10 @@ static bool goes_with(const struct zta_glob *g, const struct zta_glob *prefix,
 		       g->suffix_len);
 }
 
-static void by_globs(const struct policy_image *image, uint32_t node, struct width *widths)
+static void by_globs(const struct image_patterns *patterns, uint32_t node, struct width *widths)
 {
-	const struct zta_glob *v = image->globs + image->nodes[node].first_glob;
-	size_t n = image->nodes[node].globs;
+	const struct zta_glob *v = patterns->globs + patterns->nodes[node].first_glob;
+	size_t n = patterns->nodes[node].globs;
 
 	for (size_t p = 0; p < n; p++) {
 		for (size_t s = 0; s < n; s++) {
@@ -71,16 +71,16 @@ static void by_globs(const struct policy_image *image, uint32_t node, struct wid
 	}
 }
 
-static void by_literal(const struct policy_image *image, const struct image_literal *l,
+static void by_literal(const struct image_patterns *patterns, const struct image_literal *l,
 		       struct width *widths)
 {
-	const struct zta_glob_node *node = &image->nodes[l->key.node];
+	const struct zta_glob_node *node = &patterns->nodes[l->key.node];
 	size_t len = strnlen(l->key.name, sizeof(l->key.name));
 	struct width sum = {};
 
 	add(&sum, &widths[l->child]);
 	for (size_t i = 0; i < node->globs; i++) {
-		const struct zta_glob *g = &image->globs[node->first_glob + i];
+		const struct zta_glob *g = &patterns->globs[node->first_glob + i];
 
 		if (globs_match(g, l->key.name, len))
 			add(&sum, &widths[g->child]);
@@ -88,18 +88,18 @@ static void by_literal(const struct policy_image *image, const struct image_lite
 	widen(&widths[l->key.node], &sum);
 }
 
-size_t globs_width(const struct policy_image *image)
+size_t globs_width(const struct image_patterns *patterns)
 {
-	_cleanup_free_ struct width *widths = calloc(image->n_nodes + 1, sizeof(*widths));
-	size_t literal = image->n_literals, most = 0;
+	_cleanup_free_ struct width *widths = calloc(patterns->n_nodes + 1, sizeof(*widths));
+	size_t literal = patterns->n_literals, most = 0;
 
 	if (!widths)
 		return SIZE_MAX;
-	for (size_t node = image->n_nodes - 1; node > 0; node--) {
+	for (size_t node = patterns->n_nodes - 1; node > 0; node--) {
 		widths[node].at[0] = 1;
-		by_globs(image, (uint32_t)node, widths);
-		while (literal && image->literals[literal - 1].key.node == node)
-			by_literal(image, &image->literals[--literal], widths);
+		by_globs(patterns, (uint32_t)node, widths);
+		while (literal && patterns->literals[literal - 1].key.node == node)
+			by_literal(patterns, &patterns->literals[--literal], widths);
 	}
 	for (size_t i = 0; i <= ZTA_CGROUP_LEVELS; i++)
 		most = widths[1].at[i] > most ? widths[1].at[i] : most;

@@ -12,4 +12,4 @@
  * An upper bound: below nodes that one name reaches together it assumes the worst name for each.
  * Return: the bound, 1 for a tree without '*'; SIZE_MAX without memory.
  */
-size_t globs_width(const struct policy_image *image);
+size_t globs_width(const struct image_patterns *patterns);

@@ -92,8 +92,8 @@ static const char *zone_of(const struct hint_in *in)
 	const char *best = NULL;
 	size_t most = 0;
 
-	if (in->service >= 0 && in->policy->services[in->service].preset)
-		preset = preset_find(in->policy->services[in->service].preset);
+	if (in->preset)
+		preset = preset_find(in->preset);
 	for (size_t i = 0; preset && preset->zones[i]; i++) {
 		size_t same = in->name ? shared_end(preset->zones[i], in->name) : 0;
 
@@ -110,7 +110,7 @@ static const char *value_of(const struct hint_in *in, const char *word, size_t l
 	if (!strncmp(word, "profile", len))
 		return in->profile;
 	if (!strncmp(word, "service", len))
-		return in->service >= 0 ? in->policy->services[in->service].name : NULL;
+		return in->service;
 	if (!strncmp(word, "name", len))
 		return in->name;
 	if (!strncmp(word, "zone", len))

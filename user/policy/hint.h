@@ -4,12 +4,10 @@
 
 #include <stdint.h>
 
-#include "policy/policy.h"
-
 struct hint_in {
-	uint8_t reason; /* enum zta_reason */
-	const struct policy *policy;
-	int service;	     /* index in policy.services, -1 = none */
+	uint8_t reason;	     /* enum zta_reason */
+	const char *service; /* name, NULL = none */
+	const char *preset;  /* of that service, NULL = none */
 	const char *profile; /* name, NULL = unknown */
 	const char *name;    /* name that was asked for, NULL = unknown */
 	uint16_t port;	     /* 0 = none */

@@ -35,6 +35,18 @@ struct policy_ids {
 	uint32_t service_used[ZTA_SERVICES_MAX];
 };
 
+/* How cgroups find their workload. */
+struct image_patterns {
+	struct zta_glob_node *nodes; /* node 0 unused, node 1 = attach point */
+	size_t n_nodes;
+	struct image_literal *literals; /* sorted */
+	size_t n_literals;
+	struct zta_glob *globs;
+	size_t n_globs;
+	uint16_t default_profile; /* ids, both */
+	uint16_t selftest_profile;
+};
+
 struct policy_image {
 	struct zta_policy policy;
 	struct zta_profile profiles[ZTA_PROFILE_IDS];
@@ -45,19 +57,17 @@ struct policy_image {
 	size_t n_rules;
 	struct image_named *named; /* sorted by (profile, group) */
 	size_t n_named;
-	struct zta_glob_node *nodes; /* node 0 unused, node 1 = attach point */
-	size_t n_nodes;
-	struct image_literal *literals; /* sorted */
-	size_t n_literals;
-	struct zta_glob *globs;
-	size_t n_globs;
+	struct image_patterns patterns;
 	char **groups; /* name pattern of group n; groups[0] = NULL */
 	size_t n_groups;
-	uint16_t *profile_id;	  /* of policy.profiles[i] */
-	uint8_t *service_bit;	  /* of policy.services[i] */
-	uint16_t default_profile; /* ids */
-	uint16_t selftest_profile;
+	uint16_t *profile_id;  /* of policy.profiles[i] */
+	uint8_t *service_bit;  /* of policy.services[i] */
 	struct policy_ids ids; /* after this compile: input of the next one */
+	int64_t now;	       /* Unix seconds: what had expired by then is left out */
 	int64_t next_expiry;   /* Unix seconds of the next rule to expire, INT64_MAX = none */
 	size_t expiring;       /* rules that expire within 14 days */
 };
+
+/* A copy of just the size that is needed; untouched on failure. 0 or -ENOMEM. */
+int image_patterns_copy(const struct image_patterns *from, struct image_patterns *ret);
+void image_patterns_free(struct image_patterns *p);

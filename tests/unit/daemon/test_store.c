@@ -156,6 +156,41 @@ static void test_documents_are_kept_by_their_hash(void **state)
 	store_close(&s);
 }
 
+static void test_a_document_is_held_whatever_becomes_of_the_directory(void **state)
+{
+	static const char text[] = "{\"a\": 1}";
+	char sha[HASH_HEX_LEN], path[256], *back = NULL;
+	struct store s;
+	size_t len;
+	int fd = -1;
+
+	put_sha(sha, text);
+	snprintf(path, sizeof(path), "%s/policy-%s.json", (char *)*state, sha);
+	assert_int_equal(store_open(*state, &s, NULL), 0);
+	assert_int_equal(store_hold_policy(&s, sha, text, strlen(text), &fd), 0);
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < 2; i++) { /* as often as somebody asks */
+		assert_int_equal(store_read_held(fd, sha, &back, &len), 0);
+		assert_string_equal(back, text);
+		assert_int_equal(len, strlen(text));
+		free(back);
+	}
+	close(fd);
+
+	assert_int_equal(store_hold_policy(&s, sha, text, strlen(text), &fd), 0);
+	assert_int_equal(truncate(path, 1), 0); /* in place: no longer what was accepted */
+	assert_int_equal(store_read_held(fd, sha, &back, &len), -EBADMSG);
+	close(fd);
+
+	remove_dir(state); /* nothing can be written */
+	assert_int_equal(store_hold_policy(&s, sha, text, strlen(text), &fd), 1);
+	assert_int_equal(store_read_held(fd, sha, &back, &len), 0);
+	assert_string_equal(back, text);
+	free(back);
+	close(fd);
+	store_close(&s);
+}
+
 static void test_a_broken_state_is_set_aside(void **state)
 {
 	static const char *const texts[] = {
@@ -208,6 +243,9 @@ int main(void)
 						remove_dir),
 		cmocka_unit_test_setup_teardown(test_documents_are_kept_by_their_hash, make_dir,
 						remove_dir),
+		cmocka_unit_test_setup_teardown(
+			test_a_document_is_held_whatever_becomes_of_the_directory, make_dir,
+			remove_dir),
 		cmocka_unit_test_setup_teardown(test_a_broken_state_is_set_aside, make_dir,
 						remove_dir),
 	};

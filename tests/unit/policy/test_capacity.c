@@ -233,7 +233,7 @@ static void workloads_at_their_limit_compile(void **state)
 	assert_int_equal(buf_puts(&b, "]"), 0);
 	assert_true(compile(&c, &b) < COMPILE_MAX_S);
 	assert_non_null(c.image);
-	assert_int_equal(c.image->n_globs, ZTA_WORKLOADS_MAX);
+	assert_int_equal(c.image->patterns.n_globs, ZTA_WORKLOADS_MAX);
 	assert_int_equal(policy_workload_of(c.policy, "/s7.slice/w113-x/y"), 113);
 	compiled_close(&c);
 }

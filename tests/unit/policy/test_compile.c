@@ -183,10 +183,10 @@ static void profiles_carry_masks_and_flags(void **state)
 	p = &c.image->profiles[id_of(&c, "host")];
 	assert_true(p->flags & ZTA_PROFILE_HOST);
 	assert_int_equal(p->resolve, 0);
-	p = &c.image->profiles[c.image->selftest_profile];
+	p = &c.image->profiles[c.image->patterns.selftest_profile];
 	assert_int_equal(p->flags, ZTA_PROFILE_VALID | ZTA_PROFILE_SELFTEST);
 	assert_int_equal(p->services | p->enforced, 0);
-	assert_int_equal(c.image->default_profile, id_of(&c, "host"));
+	assert_int_equal(c.image->patterns.default_profile, id_of(&c, "host"));
 	assert_int_equal(c.image->ports[443], bit(&c, 0) | bit(&c, 1));
 	assert_int_equal(c.image->ports[8001], bit(&c, 2));
 	assert_int_equal(c.image->ports[0] | c.image->ports[8002] | c.image->ports[65535], 0);

@@ -23,9 +23,9 @@ static int walk(const struct policy_image *image, const char *path, uint16_t *re
 	unsigned now = 0;
 	int entry;
 
-	globs_root(image, 1, &states[0]);
+	globs_root(&image->patterns, 1, &states[0]);
 	for (char *p = strtok_r(text, "/", &save); p; p = strtok_r(NULL, "/", &save)) {
-		globs_step(image, 1, &states[now], p, &states[!now]);
+		globs_step(&image->patterns, 1, &states[now], p, &states[!now]);
 		now = !now;
 	}
 	free(text);
@@ -36,7 +36,7 @@ static int walk(const struct policy_image *image, const char *path, uint16_t *re
 
 static void assert_agree(const struct compiled *c, const char *path)
 {
-	uint16_t profile, want = c->image->default_profile;
+	uint16_t profile, want = c->image->patterns.default_profile;
 	int by_tree = walk(c->image, path, &profile), by_list = policy_workload_of(c->policy, path);
 
 	if (by_list >= 0)
