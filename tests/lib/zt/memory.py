@@ -5,16 +5,22 @@ import json
 import threading
 from pathlib import Path
 
-from zt.sh import sh
+from .sh import sh
 
 MAPS_OF_MAPS = ("array_of_maps", "hash_of_maps")
 
 
-def rss_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+def process_bytes(pid: int, what: str) -> int:
+    """VmRSS (resident), VmHWM (its peak), RssAnon (resident, of no file) of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"no VmRSS for {pid}")
+    raise RuntimeError(f"no {what} for {pid}")
+
+
+def forget_peak(pid: int) -> None:
+    """VmHWM starts again at what is resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def open_maps(pid: int) -> dict[int, int]:
