@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * flow MODE CGROUP_DIR NETNS PEER_NETNS ADDRESS COUNT: time one socket operation, COUNT times.
+ * flow COUNT LANE...: time one socket operation, COUNT times in each lane.
+ * A lane is five arguments: MODE CGROUP_DIR NETNS PEER_NETNS ADDRESS
  *
  *	connect   connect() of a datagram socket: the hook and the route, no packet
  *	refused   the same, expecting EPERM
@@ -8,11 +9,14 @@
  *	tcp       one byte there and back on an established connection, halved: a packet
  *	udp       send() of one byte on a connected socket
  *
- * Both ends are in this one process on one CPU, so that a packet is delivered before send() returns
- * and no scheduler stands between. The peer's socket is made first, in the cgroup that we came
- * from; then we move to CGROUP_DIR and NETNS and make the one that is measured.
+ * Each lane is a process, all on one CPU, and they take turns, a few operations each: whatever else
+ * the machine does meets all of them alike, and what differs between lanes is what was to be
+ * measured. Both ends of a lane are in its one process, so that a packet is delivered before send()
+ * returns and no scheduler stands between. The peer's socket is made first, in the cgroup that we
+ * came from; then the lane moves to CGROUP_DIR and NETNS and makes the one that is measured. Lane n
+ * uses port 443 + n.
  *
- * Prints: p50 p99 mean, in nanoseconds.
+ * Prints for each lane: p50 p99 mean, in nanoseconds.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -26,10 +30,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PORT 443
+#define PORT	   443
+#define LANE_ARGS  5
+#define LANES_MAX  8
+#define TURN	   50 /* operations */
+#define TURN_WARM  10 /* not timed: the lanes before have filled the caches */
+#define PERCENTILE 99
 
 struct bench {
 	struct sockaddr_in to;
@@ -201,14 +211,15 @@ static const struct mode *mode_find(const char *name)
 	errx(2, "unknown mode %s", name);
 }
 
+/* @argv: of a lane */
 static void prepare(const struct mode *m, struct bench *b, char **argv)
 {
 	if (m->served) {
-		join_netns(argv[4]);
+		join_netns(argv[3]);
 		serve(b, m->type);
 	}
-	join_netns(argv[3]);
-	join_cgroup(argv[2]);
+	join_netns(argv[2]);
+	join_cgroup(argv[1]);
 	if (m->once == time_handshake)
 		return;
 	b->client = new_socket(m->type);
@@ -225,34 +236,113 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+struct result {
+	uint64_t p50, p99, mean;
+};
+
+static struct result summary(uint64_t *took, size_t count)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += took[i];
+	qsort(took, count, sizeof(*took), compare);
+	return (struct result){ took[count / 2], took[count * PERCENTILE / 100], sum / count };
+}
+
+/* To or from the other side, all of it. */
+static void give(int fd, const void *data, size_t size)
+{
+	if (send(fd, data, size, 0) != (ssize_t)size)
+		err(1, "turn");
+}
+
+static void take(int fd, void *data, size_t size)
+{
+	if (recv(fd, data, size, MSG_WAITALL) != (ssize_t)size)
+		errx(1, "a lane has ended");
+}
+
+static void lane(int fd, size_t count, unsigned number, char **argv)
+{
+	struct bench b = { .to = { .sin_family = AF_INET,
+				   .sin_port = htons((uint16_t)(PORT + number)) } };
+	const struct mode *m = mode_find(argv[0]);
+	uint64_t *took = calloc(count, sizeof(*took));
+	struct result result;
+	size_t n = 0;
+	char turn = 0;
+
+	if (!took || inet_pton(AF_INET, argv[4], &b.to.sin_addr) != 1)
+		errx(1, "%s", argv[4]);
+	prepare(m, &b, argv);
+	give(fd, &turn, 1);
+	while (n < count) {
+		take(fd, &turn, 1);
+		for (int i = 0; i < TURN_WARM; i++)
+			m->once(&b);
+		for (int i = 0; i < TURN && n < count; i++)
+			took[n++] = m->once(&b);
+		give(fd, &turn, 1);
+	}
+	result = summary(took, count);
+	give(fd, &result, sizeof(result));
+	exit(0);
+}
+
+static int start(size_t count, unsigned number, char **argv)
+{
+	int ends[2];
+	pid_t pid;
+	char turn;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		err(1, "socketpair");
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		close(ends[0]);
+		lane(ends[1], count, number, argv);
+	}
+	close(ends[1]);
+	take(ends[0], &turn, 1); /* prepared */
+	return ends[0];
+}
+
+static void tell(int fd)
+{
+	struct result r;
+
+	take(fd, &r, sizeof(r));
+	printf("%llu %llu %llu\n", (unsigned long long)r.p50, (unsigned long long)r.p99,
+	       (unsigned long long)r.mean);
+}
+
 int main(int argc, char **argv)
 {
-	struct bench b = { .to = { .sin_family = AF_INET, .sin_port = htons(PORT) } };
-	const struct mode *m;
-	uint64_t *took, sum = 0;
+	int n = (argc - 2) / LANE_ARGS, fds[LANES_MAX];
+	size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	char turn = 0;
 	cpu_set_t cpu;
-	size_t count;
 
-	if (argc != 7 || inet_pton(AF_INET, argv[5], &b.to.sin_addr) != 1)
-		errx(2, "usage: flow MODE CGROUP_DIR NETNS PEER_NETNS ADDRESS COUNT");
-	m = mode_find(argv[1]);
-	count = strtoul(argv[6], NULL, 10);
-	took = calloc(count, sizeof(*took));
-	if (!count || !took)
-		errx(1, "count");
+	if (!count || n < 1 || n > LANES_MAX || argc != 2 + n * LANE_ARGS)
+		errx(2, "usage: flow COUNT {MODE CGROUP_DIR NETNS PEER_NETNS ADDRESS}...");
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	if (sched_setaffinity(0, sizeof(cpu), &cpu))
 		err(1, "sched_setaffinity");
 
-	prepare(m, &b, argv);
-	for (size_t i = 0; i < count / 10; i++) /* warm up */
-		m->once(&b);
-	for (size_t i = 0; i < count; i++)
-		sum += took[i] = m->once(&b);
-	qsort(took, count, sizeof(*took), compare);
-	printf("%llu %llu %llu\n", (unsigned long long)took[count / 2],
-	       (unsigned long long)took[count * 99 / 100], (unsigned long long)(sum / count));
-	free(took);
+	for (int i = 0; i < n; i++)
+		fds[i] = start(count, (unsigned)i, argv + 2 + i * LANE_ARGS);
+	for (size_t done = 0; done < count; done += TURN)
+		for (int i = 0; i < n; i++) {
+			give(fds[i], &turn, 1);
+			take(fds[i], &turn, 1);
+		}
+	for (int i = 0; i < n; i++)
+		tell(fds[i]);
+	while (wait(NULL) > 0)
+		;
 	return 0;
 }
