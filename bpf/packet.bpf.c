@@ -298,15 +298,13 @@ int zta_egress(struct __sk_buff *skb)
 
 	if (!sk)
 		return PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
 	if (st && (st->flags & ZTA_SOCK_CACHED) && st->word == word) {
 		if (skb->protocol == bpf_htons(0x0800) ? is_cached4(skb, st) : is_cached6(skb, st))
 			return PASS;
 	}
-	return judge_packet(skb, sk, st, word);
+	sk = bpf_sk_fullsock(sk);
+	return sk ? judge_packet(skb, sk, st, word) : PASS;
 }
 
 /* Under which policy peers of this socket are kept: closed profiles only. */
@@ -377,13 +375,25 @@ static __always_inline void note_peer(struct __sk_buff *skb, struct zta_sock *st
 	bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY);
 }
 
+/* TCP that nobody on this machine can have forged: all that most packets cost. */
+static __always_inline int is_passing_tcp(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv6hdr *ip6 = data;
+	struct iphdr *ip = data;
+
+	if (skb->ifindex == LOOPBACK_IFINDEX || (void *)(ip6 + 1) > end)
+		return 0;
+	return (skb->protocol == bpf_htons(0x0800) ? ip->protocol : ip6->nexthdr) == IPPROTO_TCP;
+}
+
 SEC("cgroup_skb/ingress")
 int zta_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct zta_sock *st;
 
-	if (!sk)
+	if (!sk || is_passing_tcp(skb))
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)

@@ -397,6 +397,11 @@ static void test_ingress_refuses_nothing(void **state)
 {
 	static const struct packet v[] = {
 		P("tcp", "10.77.0.1", 80, TCP, PASS),
+		P("tcp on lo", "10.77.0.1", 80, TCP, PASS, .on_lo = true),
+		P("tcp, IPv6", "fd77::1", 80, TCP, PASS),
+		P("tcp behind an extension header", "fd77::1", 80, TCP, PASS,
+		  .before = IPPROTO_ROUTING),
+		P("tcp, cut", "10.77.0.1", 80, TCP, PASS, .cut = 16),
 		P("udp", "10.77.0.1", 80, UDP, PASS),
 		P("udp on lo", "10.77.0.1", 80, UDP, PASS, .on_lo = true),
 		P("IPv6", "fd77::1", 80, UDP, PASS),
