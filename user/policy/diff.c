@@ -166,7 +166,8 @@ static int compare_lists(json_t *out, const struct pair *p)
 		n_old--;
 		n_new--;
 	}
-	if ((n_old > n_new ? n_old : n_new) - from > POLICY_DIFF_PLACES)
+	if ((n_old > n_new ? n_old : n_new) - from > POLICY_DIFF_PLACES ||
+	    json_array_size(out) >= POLICY_DIFF_MANY)
 		return report(out, p->path, p->old, p->new);
 	for (size_t i = from; r >= 0 && (i < n_old || i < n_new); i++)
 		r = descend(out, p, i < n_old ? json_array_get(p->old, i) : NULL,

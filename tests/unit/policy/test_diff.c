@@ -127,6 +127,37 @@ static void a_long_stretch_is_told_as_one_difference(void **state)
 	json_decref(list);
 }
 
+/* [{"name":"p0","r":[0,...]},...] */
+static char *profiles(unsigned n, unsigned first)
+{
+	struct buf b = {};
+
+	for (unsigned i = 0; i < n; i++) {
+		char *list = numbers(first, 1000);
+
+		assert_int_equal(
+			buf_printf(&b, "%s{\"name\":\"p%u\",%s", i ? "," : "[", i, list + 1), 0);
+		free(list);
+	}
+	assert_int_equal(buf_puts(&b, "]"), 0);
+	return buf_take(&b);
+}
+
+static void after_many_differences_lists_are_told_as_one(void **state)
+{
+	char *old = profiles(10, 0), *new = profiles(10, 5000);
+	json_t *list = policy_diff(old, new), *o;
+
+	/* five lists place by place, then the other five */
+	assert_int_equal(json_array_size(list), 5 * 1000 + 5);
+	o = json_array_get(list, 5004);
+	assert_string_equal(json_string_value(json_object_get(o, "path")), "[9].r");
+	assert_int_equal(json_array_size(json_object_get(o, "new")), 1000);
+	json_decref(list);
+	free(old);
+	free(new);
+}
+
 static void what_is_no_document_has_no_difference(void **state)
 {
 	assert_null(policy_diff("{", "{}"));
@@ -141,6 +172,7 @@ int main(void)
 		cmocka_unit_test(named_members_are_matched_by_name),
 		cmocka_unit_test(other_lists_are_compared_between_what_is_equal),
 		cmocka_unit_test(a_long_stretch_is_told_as_one_difference),
+		cmocka_unit_test(after_many_differences_lists_are_told_as_one),
 		cmocka_unit_test(what_is_no_document_has_no_difference),
 	};
 
