@@ -86,6 +86,36 @@ def test_apply_tells_the_difference_and_later_wins(ztad):
     assert wait_revision(ztad, 107)["source"] == "file"
 
 
+def test_the_document_in_force_outlives_its_file(ztad):
+    """Somebody clears the state directory: what is asked about the policy is still answered."""
+    ztad.apply(revised(109))
+    for path in ztad.state.glob("policy-*.json"):
+        path.unlink()
+    assert ztad.get("policy/show") == revised(109)
+    assert {s["name"] for s in ztad.get("services")} == {"openai", "vault"}
+    code, said = ztad.ctl_code("explain", "--addr", w.PUBLIC, "--profile", "app")
+    assert (code, said["reason"]) == (1, "public-egress")
+    assert ztad.apply(revised(108))["changes"] == [
+        {"path": "metadata.revision", "old": 109, "new": 108}
+    ]
+
+
+def test_a_document_changed_by_hand_is_not_believed(ztad, world, troupe):
+    """It is not what was accepted. What the kernel enforces stays, and so does the way out."""
+    ztad.apply(revised(109))
+    sha256 = ztad.get("status")["policy"]["sha256"]
+    (ztad.state / f"policy-{sha256}.json").write_text("{}")
+    status, body = ztad.http("GET", "/v1/policy/show")
+    assert status == 500 and "cannot read the policy in force" in json.loads(body)["detail"]
+    assert ztad.http("GET", f"/v1/explain?addr={w.PUBLIC}")[0] == 500
+    with pytest.raises(PermissionError):
+        troupe.get("app").tcp().connect((w.PUBLIC, world.port()))
+    said = ztad.apply(revised(108))
+    assert said["applied"] is True
+    assert [(c["path"], c["old"]) for c in said["changes"]] == [("", None)]
+    assert ztad.get("policy/show") == revised(108)
+
+
 def test_apply_with_confirm_goes_back(ztad):
     ztad.write_policy(revised(110))
     wait_revision(ztad, 110)
