@@ -17,8 +17,9 @@
  * Which address matters, when packet and call differ: in the machine's own network namespace NAT
  * is the administrator's, so the socket's destination decides (if another program rewrote the
  * call, that is not the called address: judged again). In any other namespace, and for a socket
- * without a note, the packet's destination is judged too. IPv4 options and routing headers are
- * malformed in closed profiles and judged by both addresses elsewhere.
+ * without a note, the packet's destination is judged too. Raw and ping sockets send where no call
+ * was judged, and many protocols: only their packets count, each. IPv4 options and routing headers
+ * are malformed in closed profiles and judged by both addresses elsewhere.
  *
  * A denied packet is dropped; nothing is cached for it. The daemon closes the socket when it lives.
  *
@@ -207,18 +208,21 @@ static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct
 	struct zta_packet p;
 
 	zta_packet_read(skb, &p);
-	seen->wire = p.dst;
-	seen->wire_port = p.dport;
+	seen->wire = ask->addr = p.dst;
+	seen->wire_port = ask->port = p.dport;
 	seen->sport = p.sport;
 	if (zta_packet_is_network(&p, !st && raw))
 		seen->flags |= SEEN_NETWORK;
 	if (is_kept(st, &p, state))
 		seen->flags |= SEEN_KEPT;
-	if (!p.flags)
-		seen->flags |= SEEN_PLAIN;
-	socket_dst(sk, &ask->addr, &ask->port);
-	if (choose_address(st, &p, &ask->addr, &ask->port))
-		seen->flags |= SEEN_BOTH;
+	/* only of these every destination was named in a call that was judged */
+	if (!raw && (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP)) {
+		if (!p.flags && p.proto == sk->protocol)
+			seen->flags |= SEEN_PLAIN;
+		socket_dst(sk, &ask->addr, &ask->port);
+		if (choose_address(st, &p, &ask->addr, &ask->port))
+			seen->flags |= SEEN_BOTH;
+	}
 	ask->proto = p.proto == PROTO_ICMPV6 ? IPPROTO_ICMP : p.proto;
 	if (skb->ifindex == LOOPBACK_IFINDEX)
 		ask->flags |= ZTA_ASK_LOCAL;

@@ -70,6 +70,44 @@ def ping6(s: Stage):
     sock.sendto(struct.pack("!BBHHH", 128, 0, 0, 7, 1) + TOKEN, (w.PUBLIC6, 0))
 
 
+@attempt("ICMP echo of a socket connected to the permitted", to=(w.PUBLIC_B,), proto=1)
+def ping_connected(s: Stage):
+    sock = s.p.socket(socket.AF_INET, socket.SOCK_DGRAM, 1)
+    sock.connect((w.PE, s.port))
+    sock.send(packet.icmp_echo(b"permitted"))
+    sock.sendto(packet.icmp_echo(TOKEN), (w.PUBLIC_B, 0))
+
+
+# fmt: off
+@attempt("ICMPv6 echo of a socket connected to the permitted", reason="ai-public",
+         to=(w.AI_PUBLIC6,), proto=58, eperm=False)
+def ping6_connected(s: Stage):
+    sock = s.p.socket(socket.AF_INET6, socket.SOCK_DGRAM, 58)
+    sock.connect((w.PE6, s.port))
+    sock.sendto(struct.pack("!BBHHH", 128, 0, 0, 7, 1) + TOKEN, (w.AI_PUBLIC6, 0))
+
+
+@attempt("raw socket connected to the permitted, its own header names another",
+         reason="ai-public", profile="open", to=(w.AI_PUBLIC,))
+def hdrincl_connected(s: Stage):
+    sock = s.p.socket(socket.AF_INET, socket.SOCK_RAW, 255)
+    sock.connect((w.PUBLIC, s.port))
+    body = packet.udp(w.MACHINE, w.AI_PUBLIC, 1234, s.port, TOKEN)
+    sock.send(packet.ipv4(w.MACHINE, w.AI_PUBLIC, 17, body))
+
+
+@attempt("raw socket, one permitted protocol after the other", reason="egress-rule",
+         profile="streams", to=(w.PUBLIC,), proto=17)
+def raw_both(s: Stage):
+    sock = s.p.socket(socket.AF_INET, socket.SOCK_RAW, 255)
+    for proto, body in (
+        (6, packet.tcp(w.MACHINE, w.PUBLIC, (1234, s.port), (1, 0), 0x10)),
+        (17, packet.udp(w.MACHINE, w.PUBLIC, 1234, s.port, TOKEN)),
+    ):
+        sock.sendto(packet.ipv4(w.MACHINE, w.PUBLIC, proto, body), (w.PUBLIC, 0))
+# fmt: on
+
+
 @attempt(
     "UDP-Lite",
     reason="protocol",

@@ -46,12 +46,20 @@ _BASE: dict = {
             "egress": {"default": "deny", "rules": [{"action": "allow", "cidr": "::/0"}]},
         },
         {"name": "open", "services": ["openai"], "egress": {"default": "allow"}},
+        # streams to anywhere, but no datagrams
+        {
+            "name": "streams",
+            "egress": {
+                "default": "allow",
+                "rules": [{"action": "deny", "cidr": "0.0.0.0/0", "protocol": "udp"}],
+            },
+        },
         {"name": "shut", "extends": "closed"},
         {"name": "free", "extends": "host"},
     ],
     "workloads": [
         {"match": {"cgroup": f"/{name}*"}, "profile": name}
-        for name in ("app", "six", "open", "shut", "free")
+        for name in ("app", "six", "open", "streams", "shut", "free")
     ]
     + [{"match": {"cgroup": "/noai*"}, "profile": "no-ai"}],
     "default_profile": "host",
