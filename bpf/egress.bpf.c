@@ -15,6 +15,7 @@
  */
 #include "dhcp.h"
 #include "judge.h"
+#include "peers.h"
 
 #include <linux/in.h>
 #include <linux/socket.h>
@@ -44,18 +45,6 @@ static __noinline int is_local(const struct zta_addr *addr, __u64 netns)
 	return bpf_map_lookup_elem(&zta_local, &key) != NULL;
 }
 
-/* Row 2 for a UDP answer: this peer sent to this socket within the last two minutes. */
-static __noinline int is_peer(const struct zta_sock *st, __u64 cookie, const struct zta_ask *ask)
-{
-	struct zta_peer_key key = { .cookie = cookie, .addr = ask->addr, .port = ask->port };
-	__u64 now = bpf_ktime_get_ns(), *seen;
-
-	if (!(st->flags & ZTA_SOCK_PEERS))
-		return 0;
-	seen = bpf_map_lookup_elem(&zta_peers, &key);
-	return seen && *seen > st->peers_since && now - *seen < ZTA_UDP_PEER_S * NS_PER_S;
-}
-
 /* Who made or used it last: packets do not tell. */
 static __always_inline void note_task(struct zta_sock *st)
 {
@@ -64,19 +53,27 @@ static __always_inline void note_task(struct zta_sock *st)
 	bpf_get_current_comm(st->comm, sizeof(st->comm));
 }
 
+/*
+ * An allowed call: packets to this address and port need no further look under this policy word. A
+ * verdict that only a pause or an absent daemon weakened is not kept.
+ */
 static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 word,
 				     __u64 caller_key, int connect)
 {
-	st->called = c->ask.addr;
-	st->called_port = c->ask.port;
+	if (c->ask.proto == IPPROTO_UDP) {
+		ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, connect));
+	} else {
+		st->called = c->ask.addr;
+		st->called_port = c->ask.port;
+		st->flags |= ZTA_SOCK_CALLED | ZTA_SOCK_ACTIVE;
+		st->flags &= ~ZTA_SOCK_INBOUND;
+	}
+	st->judged = 0;
 	st->wire = c->ask.addr;
 	st->wire_port = c->ask.port;
 	st->caller_key = caller_key;
-	st->word = word;
-	st->flags |= ZTA_SOCK_CALLED;
-	st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_CACHED);
-	if (c->verdict.reason != ZTA_REASON_INBOUND && !(c->verdict.flags & ZTA_VERDICT_WEAKENED))
-		st->flags |= ZTA_SOCK_CACHED;
+	if (!(c->verdict.flags & ZTA_VERDICT_WEAKENED))
+		st->judged = zta_tie(&c->ask.addr, c->ask.port, word);
 	if (connect) {
 		st->adopted_generation = 0;
 		st->peers_since = bpf_ktime_get_ns();
@@ -101,6 +98,17 @@ static __always_inline int is_kept(const struct zta_sock *st)
 	       st->adopted_generation == zta_ctl(ZTA_CTL_GENERATION);
 }
 
+/*
+ * Did another workload make the socket? owner_key is that of the time when it was made or last
+ * judged as a packet; a policy that came since may have moved the boundary, but not between a
+ * cgroup and itself.
+ */
+static __always_inline int is_of_another(const struct zta_sock *st, __u64 caller_key)
+{
+	return st->owner_key && st->owner_key != caller_key &&
+	       !(caller_key && st->owner == bpf_get_current_cgroup_id());
+}
+
 static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c, int connect)
 {
 	__u64 word = zta_ctl(ZTA_CTL_WORD), netns = bpf_get_netns_cookie(ctx);
@@ -109,6 +117,7 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	struct zta_who who = {};
 	__u32 slot = word & 1;
 	__u64 caller_key = 0;
+	int peer;
 
 	c->cookie = bpf_get_socket_cookie(ctx);
 	c->ask.port = bpf_ntohs(ctx->user_port);
@@ -119,15 +128,19 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	if (c->ask.proto == IPPROTO_UDP && sk &&
 	    zta_is_dhcp(&c->ask.addr, sk->src_port, c->ask.port))
 		return 1;
-	if (!connect && is_kept(st)) /* the packet program passes it, or not when quarantined */
+	peer = c->ask.proto == IPPROTO_UDP && zta_is_peer(st, c->cookie, &c->ask.addr, c->ask.port);
+	if (!connect && is_kept(st)) { /* the packet program passes it, or not when quarantined */
+		if (!peer)
+			ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, 0));
 		return 1;
+	}
 	if (is_local(&c->ask.addr, netns))
 		c->ask.flags |= ZTA_ASK_LOCAL;
 	if (ctx->type == SOCK_TYPE_RAW)
 		c->ask.flags |= ZTA_ASK_RAW;
 	if (st && (st->flags & ZTA_SOCK_ADOPTED))
 		c->ask.flags |= ZTA_ASK_ADOPTED;
-	if (!connect && st && is_peer(st, c->cookie, &c->ask))
+	if (st && peer)
 		c->ask.flags |= ZTA_ASK_INBOUND;
 
 	if (zta_who_task(&who, slot)) {
@@ -136,8 +149,7 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 			c->flags |= ZTA_EVENT_SELFTEST;
 		zta_judge_for(c, &who, slot);
 	}
-	if (st && st->owner_key && st->owner_key != caller_key &&
-	    zta_who_key(&who, st->owner_key, slot))
+	if (st && is_of_another(st, caller_key) && zta_who_key(&who, st->owner_key, slot))
 		zta_judge_for(c, &who, slot);
 	if (!c->who.key) /* neither side is ours to judge here: the packet program does */
 		return 1;
@@ -265,8 +277,7 @@ int zta_create(struct bpf_sock *ctx)
 	st->owner_key = who.key;
 	st->flags = ZTA_SOCK_BORN;
 	st->peers_word = word;
-	if (zta_who_closed(zta_get_profile(&t, who.profile)))
-		st->flags |= ZTA_SOCK_PEERS;
+	st->closed = zta_who_closed(zta_get_profile(&t, who.profile));
 	note_task(st);
 	return 1;
 }

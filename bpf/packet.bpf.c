@@ -21,14 +21,14 @@
  * was judged, and many protocols: only their packets count, each. IPv4 options and routing headers
  * are malformed in closed profiles and judged by both addresses elsewhere.
  *
- * A denied packet is dropped; nothing is cached for it. The daemon closes the socket when it lives.
+ * A denied packet is dropped; nothing is kept for it. The daemon closes the socket when it lives.
  *
- * Ingress. Notes UDP peers of closed profiles' sockets, and handshakes forged on lo. Nothing is
- * ever refused here.
+ * Ingress. Notes UDP peers (peers.h), and handshakes forged on lo. Nothing is ever refused here.
  */
 #include "forged.h"
 #include "judge.h"
 #include "packet.h"
+#include "peers.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -36,43 +36,47 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define DROP		 0
 #define SOCKET_RAW	 3
 #define LOOPBACK_IFINDEX 1
-#define REWRITE_S	 (10 * NS_PER_S)
 
-/* The packet that the socket's note already has the verdict for? */
-static __always_inline int is_cached4(struct __sk_buff *skb, const struct zta_sock *st)
+/* Destination and port of a TCP or UDP packet without options or extension headers. */
+static __always_inline int is_plain4(struct __sk_buff *skb, struct zta_addr *to, __u16 *port)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct iphdr *ip = data;
 	__be16 *ports = data + sizeof(*ip);
 
-	if ((void *)(ports + 2) > end || ip->ihl != 5 || st->wire.family != ZTA_V4 ||
-	    ip->daddr != st->wire.w[0])
+	if ((void *)(ports + 2) > end || ip->ihl != 5 || (ip->frag_off & bpf_htons(0x1fff)))
 		return 0;
-	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
-		return 0;
-	return !(ip->frag_off & bpf_htons(0x1fff)) && ports[1] == bpf_htons(st->wire_port);
+	to->family = ZTA_V4;
+	to->w[0] = ip->daddr;
+	*port = bpf_ntohs(ports[1]);
+	return ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP;
 }
 
-static __always_inline int is_cached6(struct __sk_buff *skb, const struct zta_sock *st)
+static __always_inline int is_plain6(struct __sk_buff *skb, struct zta_addr *to, __u16 *port)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct ipv6hdr *ip = data;
 	__be16 *ports = data + sizeof(*ip);
 
-	if ((void *)(ports + 2) > end || st->wire.family != ZTA_V6 ||
-	    (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP))
+	if ((void *)(ports + 2) > end)
 		return 0;
-	return ip->daddr.in6_u.u6_addr32[0] == st->wire.w[0] &&
-	       ip->daddr.in6_u.u6_addr32[1] == st->wire.w[1] &&
-	       ip->daddr.in6_u.u6_addr32[2] == st->wire.w[2] &&
-	       ip->daddr.in6_u.u6_addr32[3] == st->wire.w[3] &&
-	       ports[1] == bpf_htons(st->wire_port);
+	to->family = ZTA_V6;
+	__builtin_memcpy(to->w, &ip->daddr, sizeof(to->w));
+	*port = bpf_ntohs(ports[1]);
+	return ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP;
 }
 
-static __always_inline int same_addr(const struct zta_addr *a, const struct zta_addr *b)
+/* A packet whose verdict the socket's note has already? */
+static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_sock *st, __u64 word)
 {
-	return a->family == b->family && a->w[0] == b->w[0] && a->w[1] == b->w[1] &&
-	       a->w[2] == b->w[2] && a->w[3] == b->w[3];
+	struct zta_addr to = {};
+	__u16 port = 0;
+
+	if (skb->protocol == bpf_htons(0x0800) ? !is_plain4(skb, &to, &port)
+					       : !is_plain6(skb, &to, &port))
+		return 0;
+	return port == st->wire_port && zta_same_addr(&to, &st->wire) &&
+	       st->judged == zta_tie(&to, port, word);
 }
 
 /* A listener on the local port: this connection was opened by the peer (or is older than us). */
@@ -104,24 +108,17 @@ static __noinline int has_listener(struct __sk_buff *skb, const struct zta_packe
 static __noinline int is_inbound(struct __sk_buff *skb, struct zta_sock *st,
 				 const struct zta_packet *p, __u32 state)
 {
-	struct zta_peer_key key = { .addr = p->dst, .port = p->dport };
-	__u64 now, *seen;
-
-	if (p->proto == IPPROTO_TCP) {
-		if (state == BPF_TCP_LISTEN)
-			return !zta_is_forged(st, &p->dst, p->dport, p->sport);
-		if (st && (st->flags & ZTA_SOCK_INBOUND))
-			return 1;
-		if ((st && !(st->flags & ZTA_SOCK_ADOPTED)) || state == BPF_TCP_SYN_SENT)
-			return 0;
-		return has_listener(skb, p);
-	}
-	if (p->proto != IPPROTO_UDP || !st || !(st->flags & ZTA_SOCK_PEERS))
+	if (p->proto == IPPROTO_UDP)
+		return st && zta_is_peer(st, bpf_get_socket_cookie(skb), &p->dst, p->dport);
+	if (p->proto != IPPROTO_TCP)
 		return 0;
-	key.cookie = bpf_get_socket_cookie(skb);
-	seen = bpf_map_lookup_elem(&zta_peers, &key);
-	now = bpf_ktime_get_ns();
-	return seen && *seen > st->peers_since && now - *seen < ZTA_UDP_PEER_S * NS_PER_S;
+	if (state == BPF_TCP_LISTEN)
+		return !zta_is_forged(st, &p->dst, p->dport, p->sport);
+	if (st && (st->flags & ZTA_SOCK_INBOUND))
+		return 1;
+	if ((st && !(st->flags & ZTA_SOCK_ADOPTED)) || state == BPF_TCP_SYN_SENT)
+		return 0;
+	return has_listener(skb, p);
 }
 
 /* Where the socket's destination, as the kernel sees it, is; family 0 = not connected. */
@@ -146,6 +143,11 @@ static __always_inline void socket_dst(const struct bpf_sock *sk, struct zta_add
 	zta_normalise(a, &inside);
 }
 
+static __always_inline int is_in_own_netns(const struct zta_sock *st)
+{
+	return st && st->netns && st->netns == zta_ctl(ZTA_CTL_NETNS);
+}
+
 /*
  * What the call named, when the packet goes elsewhere. @dst, @port: in: the socket's destination
  * (family 0 = none), out: the address to judge first. Returns 1 when the packet's own destination
@@ -154,21 +156,42 @@ static __always_inline void socket_dst(const struct bpf_sock *sk, struct zta_add
 static __always_inline int choose_address(const struct zta_sock *st, const struct zta_packet *p,
 					  struct zta_addr *dst, __u16 *port)
 {
-	int own = st && st->netns && st->netns == zta_ctl(ZTA_CTL_NETNS);
-
-	if (st && (st->flags & ZTA_SOCK_CALLED) && same_addr(&st->called, &p->dst) &&
-	    st->called_port == p->dport)
+	if (st && zta_is_called(st, &p->dst, p->dport))
 		dst->family = 0;
 	else if (!dst->family && st && (st->flags & ZTA_SOCK_CALLED)) {
 		*dst = st->called;
 		*port = st->called_port;
 	}
-	if (!dst->family || (same_addr(dst, &p->dst) && *port == p->dport)) {
+	if (!dst->family || (zta_same_addr(dst, &p->dst) && *port == p->dport)) {
 		*dst = p->dst;
 		*port = p->dport;
 		return 0;
 	}
-	return !own || (p->flags & ZTA_PACKET_ROUTED);
+	return !is_in_own_netns(st) || (p->flags & ZTA_PACKET_ROUTED);
+}
+
+/*
+ * In the machine's own namespace a packet of another protocol than its socket's has been through
+ * the administrator's IPsec: what is inside is what the socket sends.
+ */
+static __always_inline void look_inside(const struct bpf_sock *sk, const struct zta_sock *st,
+					struct zta_packet *p)
+{
+	struct zta_addr to;
+	__u16 port;
+
+	if (p->flags || p->proto == sk->protocol || !is_in_own_netns(st))
+		return;
+	p->proto = sk->protocol;
+	p->sport = sk->src_port;
+	socket_dst(sk, &to, &port);
+	if (to.family) {
+		p->dst = to;
+		p->dport = port;
+	} else if (st->flags & ZTA_SOCK_CALLED) {
+		p->dst = st->called;
+		p->dport = st->called_port;
+	}
 }
 
 /* Sockets older than the programs: kept as ztad.json says, until the next policy. */
@@ -196,33 +219,37 @@ static __always_inline int is_kept(const struct zta_sock *st, const struct zta_p
 
 struct seen {
 	struct zta_addr wire;
-	__u32 flags; /* SEEN_* */
 	__u16 wire_port;
 	__u16 sport;
 };
 
+/* Returns SEEN_*. */
 static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct zta_sock *st,
 			      struct zta_ask *ask, struct seen *seen)
 {
-	__u32 state = sk->state, raw = sk->type == SOCKET_RAW;
+	__u32 state = sk->state, raw = sk->type == SOCKET_RAW, flags = 0;
 	struct zta_packet p;
 
 	zta_packet_read(skb, &p);
-	seen->wire = ask->addr = p.dst;
-	seen->wire_port = ask->port = p.dport;
-	seen->sport = p.sport;
 	if (zta_packet_is_network(&p, !st && raw))
-		seen->flags |= SEEN_NETWORK;
+		flags |= SEEN_NETWORK;
 	if (is_kept(st, &p, state))
-		seen->flags |= SEEN_KEPT;
+		flags |= SEEN_KEPT;
 	/* only of these every destination was named in a call that was judged */
 	if (!raw && (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP)) {
 		if (!p.flags && p.proto == sk->protocol)
-			seen->flags |= SEEN_PLAIN;
+			flags |= SEEN_PLAIN;
+		look_inside(sk, st, &p);
 		socket_dst(sk, &ask->addr, &ask->port);
 		if (choose_address(st, &p, &ask->addr, &ask->port))
-			seen->flags |= SEEN_BOTH;
+			flags |= SEEN_BOTH;
+	} else {
+		ask->addr = p.dst;
+		ask->port = p.dport;
 	}
+	seen->wire = p.dst;
+	seen->wire_port = p.dport;
+	seen->sport = p.sport;
 	ask->proto = p.proto == PROTO_ICMPV6 ? IPPROTO_ICMP : p.proto;
 	if (skb->ifindex == LOOPBACK_IFINDEX)
 		ask->flags |= ZTA_ASK_LOCAL;
@@ -235,37 +262,48 @@ static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct
 	else if (is_inbound(skb, st, &p, state))
 		ask->flags |= ZTA_ASK_INBOUND;
 	zta_normalise(&ask->addr, &ask->carried);
-	return seen->flags;
+	return flags;
+}
+
+/* The entry may go between two look-ups: then there is another one above it. */
+static __always_inline int find_owner(struct __sk_buff *skb, struct zta_who *who, __u64 owner,
+				      __u32 slot)
+{
+	return zta_who_key(who, owner, slot) || zta_who_key(who, zta_owner_of(skb), slot);
 }
 
 static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *sk,
 					struct zta_sock *st, __u64 word)
 {
 	struct zta_case c = { .hook = ZTA_HOOK_EGRESS };
-	__u32 slot = word & 1;
+	__u64 owner = zta_owner_of(skb);
+	__u32 slot = word & 1, flags;
 	struct zta_who who = {};
-	struct seen seen = {};
-	__u64 owner;
+	struct seen seen;
 
-	ZTA_READ(inspect(skb, sk, st, &c.ask, &seen));
-	if ((seen.flags & SEEN_NETWORK) || !zta_who_skb(skb, &who, slot))
+	flags = inspect(skb, sk, st, &c.ask, &seen);
+	if ((flags & SEEN_NETWORK) || !owner)
 		return PASS; /* without a workload it is not below the attach point */
-	if ((seen.flags & SEEN_KEPT) && !(who.flags & ZTA_WORKLOAD_QUARANTINED))
+	if (!find_owner(skb, &who, owner, slot))
+		return DROP;
+	if ((flags & SEEN_KEPT) && !(who.flags & ZTA_WORKLOAD_QUARANTINED))
 		return PASS;
 	if (who.flags & ZTA_WORKLOAD_SELFTEST)
 		c.flags |= ZTA_EVENT_SELFTEST;
-	owner = who.key;
+	if (st)
+		st->owner_key = owner;
 	zta_judge_for(&c, &who, slot);
 	if (st && st->caller_key && st->caller_key != owner &&
 	    zta_who_key(&who, st->caller_key, slot))
 		zta_judge_for(&c, &who, slot);
-	if (seen.flags & SEEN_BOTH) {
+	if (flags & SEEN_BOTH) {
+		if (!find_owner(skb, &who, owner, slot))
+			return DROP;
 		c.ask.flags &= ~ZTA_ASK_INBOUND;
 		c.ask.addr = seen.wire;
 		c.ask.port = seen.wire_port;
 		zta_normalise(&c.ask.addr, &c.ask.carried);
-		if (zta_who_key(&who, owner, slot))
-			zta_judge_for(&c, &who, slot);
+		zta_judge_for(&c, &who, slot);
 	}
 
 	if (c.verdict.verdict == ZTA_VERDICT_DENY || c.verdict.verdict == ZTA_VERDICT_AUDIT) {
@@ -273,7 +311,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *
 		c.ask.port = seen.wire_port;
 		c.sport = seen.sport;
 		c.cookie = bpf_get_socket_cookie(skb);
-		if (st && (st->flags & ZTA_SOCK_CALLED) && !same_addr(&st->called, &seen.wire))
+		if (st && (st->flags & ZTA_SOCK_CALLED) && !zta_same_addr(&st->called, &seen.wire))
 			c.called = &st->called;
 		if (sk->dst_port)
 			c.flags |= ZTA_EVENT_CUT;
@@ -283,12 +321,12 @@ static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *
 	}
 	if (c.verdict.verdict == ZTA_VERDICT_DENY)
 		return DROP;
-	if (st && (seen.flags & SEEN_PLAIN) && !(c.verdict.flags & ZTA_VERDICT_WEAKENED) &&
+	if (st && (flags & SEEN_PLAIN) && !(c.verdict.flags & ZTA_VERDICT_WEAKENED) &&
 	    (c.ask.proto == IPPROTO_TCP || c.verdict.reason != ZTA_REASON_INBOUND)) {
+		st->judged = 0;
 		st->wire = seen.wire;
 		st->wire_port = seen.wire_port;
-		st->word = word;
-		st->flags |= ZTA_SOCK_CACHED;
+		st->judged = zta_tie(&seen.wire, seen.wire_port, word);
 	}
 	return PASS;
 }
@@ -303,29 +341,32 @@ int zta_egress(struct __sk_buff *skb)
 	if (!sk)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st && (st->flags & ZTA_SOCK_CACHED) && st->word == word) {
-		if (skb->protocol == bpf_htons(0x0800) ? is_cached4(skb, st) : is_cached6(skb, st))
-			return PASS;
-	}
+	if (st && st->judged && is_judged(skb, st, word))
+		return PASS;
 	sk = bpf_sk_fullsock(sk);
 	return sk ? judge_packet(skb, sk, st, word) : PASS;
 }
 
-/* Under which policy peers of this socket are kept: closed profiles only. */
-static __always_inline int keeps_peers(struct __sk_buff *skb, struct zta_sock *st)
+/* Are peers of this socket kept? Then, and only then, a packet has to be read. */
+static __always_inline int keeps_peers(const struct zta_sock *st, int connected)
+{
+	if (connected) /* by a call, unless to a peer */
+		return st->peer_time != 0;
+	return st->closed || !(st->flags & ZTA_SOCK_CALLED);
+}
+
+/* Is the profile of its maker closed? */
+static __always_inline void renew_closed(struct __sk_buff *skb, struct zta_sock *st)
 {
 	__u64 word = zta_ctl(ZTA_CTL_WORD);
 	struct zta_tables t = { .slot = word & 1 };
 	struct zta_who who = {};
 
 	if (st->peers_word == word)
-		return st->flags & ZTA_SOCK_PEERS;
+		return;
+	st->closed = zta_who_key(&who, zta_owner_of(skb), t.slot) &&
+		     zta_who_closed(zta_get_profile(&t, who.profile));
 	st->peers_word = word;
-	if (zta_who_skb(skb, &who, t.slot) && zta_who_closed(zta_get_profile(&t, who.profile)))
-		st->flags |= ZTA_SOCK_PEERS;
-	else
-		st->flags &= ~ZTA_SOCK_PEERS;
-	return st->flags & ZTA_SOCK_PEERS;
 }
 
 /* On lo: not forged by a raw or packet socket. A packet to oneself answers nobody else. */
@@ -333,7 +374,7 @@ static __always_inline int is_own_source(const struct zta_sock *st, const struct
 {
 	struct zta_local_key local = { .netns = st ? st->netns : 0, .addr = p->src };
 
-	return zta_is_loopback(&p->src) || same_addr(&p->src, &p->dst) ||
+	return zta_is_loopback(&p->src) || zta_same_addr(&p->src, &p->dst) ||
 	       bpf_map_lookup_elem(&zta_local, &local);
 }
 
@@ -351,32 +392,16 @@ static __always_inline void note_forged(struct __sk_buff *skb, struct zta_sock *
 	bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY);
 }
 
-static __always_inline void note_peer(struct __sk_buff *skb, struct zta_sock *st)
+static __always_inline void note_datagram(struct __sk_buff *skb, struct zta_sock *st, int connected)
 {
-	struct zta_peer_key key = {};
 	struct zta_packet p;
-	__u64 now;
 
 	zta_packet_read(skb, &p);
 	if (p.proto != IPPROTO_UDP || p.flags || !p.sport)
 		return;
 	if (skb->ifindex == LOOPBACK_IFINDEX && !is_own_source(st, &p))
 		return;
-	/* who was called and answers has not opened anything */
-	if ((st->flags & ZTA_SOCK_CALLED) && st->called_port == p.sport &&
-	    same_addr(&st->called, &p.src))
-		return;
-	now = bpf_ktime_get_ns();
-	if (st->peer_port == p.sport && same_addr(&st->peer, &p.src) &&
-	    now - st->peer_time < REWRITE_S)
-		return;
-	st->peer = p.src;
-	st->peer_port = p.sport;
-	st->peer_time = now;
-	key.cookie = bpf_get_socket_cookie(skb);
-	key.addr = p.src;
-	key.port = p.sport;
-	bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY);
+	ZTA_READ(zta_note_peer(st, bpf_get_socket_cookie(skb), &p.src, p.sport, connected));
 }
 
 /* TCP that nobody on this machine can have forged: all that most packets cost. */
@@ -410,7 +435,11 @@ int zta_ingress(struct __sk_buff *skb)
 	if (sk->protocol != IPPROTO_UDP)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st && !sk->dst_port && keeps_peers(skb, st)) /* connected: it called */
-		note_peer(skb, st);
+	if (st)
+		renew_closed(skb, st);
+	else if (zta_ctl(ZTA_CTL_EXISTING) != ZTA_EXISTING_MARKING)
+		return PASS;
+	if (!st || keeps_peers(st, !!sk->dst_port))
+		note_datagram(skb, st, !!sk->dst_port);
 	return PASS;
 }

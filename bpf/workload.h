@@ -44,19 +44,23 @@ static __noinline int zta_who_task(struct zta_who *who, __u32 slot)
 	return 0;
 }
 
-/* The maker of the socket of this packet. */
-static __noinline int zta_who_skb(struct __sk_buff *skb, struct zta_who *who, __u32 slot)
+/*
+ * The maker of the socket of this packet: the key of its entry, 0 = outside the attach point. A
+ * global function, so that the verifier follows its loop once.
+ */
+__noinline __weak __u64 zta_owner_of(struct __sk_buff *skb)
 {
 	int min = zta_ctl(ZTA_CTL_LEVEL_MIN), max = zta_ctl(ZTA_CTL_LEVEL_MAX);
 
-	who->key = 0;
 	for (int i = 0; i < ZTA_CGROUP_LEVELS; i++) {
 		int level = max - i;
+		__u64 key;
 
 		if (level < min || level < 0)
 			break;
-		if (zta_who_key(who, bpf_skb_ancestor_cgroup_id(skb, level), slot))
-			return 1;
+		key = bpf_skb_ancestor_cgroup_id(skb, level);
+		if (key && bpf_map_lookup_elem(&zta_workloads, &key))
+			return key;
 	}
 	return 0;
 }

@@ -96,6 +96,29 @@ def test_udp_server_on_the_wildcard_answers(shut, world):
             assert s.recv(64) == b"zt-probe"
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_udp_server_connects_to_its_client(shut, world, family):
+    """As DTLS and TFTP servers do, and back again for the next client."""
+    address = PLACES["machine"][family]
+    server = shut("machine").udp(address)
+    server.bind((address, world.port()))
+    where = server.getsockname()
+    kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+    for _ in range(2):
+        with world.pub.ns.socket(kind, socket.SOCK_DGRAM) as client:
+            client.settimeout(5)
+            client.connect(where)
+            client.send(b"hello")
+            _, source = server.recvfrom(64)
+            server.connect(source)
+            for data in (b"one", b"two"):
+                server.send(data)
+                assert client.recv(64) == data
+                client.send(data)
+                assert server.recv(64) == data
+            server.disconnect()
+
+
 def test_own_connections_to_the_prober_are_refused(ztad, world, troupe):
     """The same client that was answered a moment ago."""
     server = troupe.get("shut")

@@ -34,6 +34,7 @@
 #include "base/str.h"
 #include "kern/netns.h"
 #include "kern/object_private.h"
+#include "zta_decide_types.h"
 
 #define ROUNDS_MAX 5 /* of a walk that still finds something new */
 #define CGROUP_MAX (64 * 1024)
@@ -79,12 +80,31 @@ static uint16_t local_port(int fd)
 	return a.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&a)->sin_port) : 0;
 }
 
-static bool is_connected(int fd)
+/* @ret: normalised. False: not connected. */
+static bool peer_of(int fd, struct zta_addr *ret, uint16_t *ret_port)
 {
 	struct sockaddr_storage a;
 	socklen_t len = sizeof(a);
+	struct zta_addr inside;
 
-	return getpeername(fd, (struct sockaddr *)&a, &len) == 0;
+	*ret = (struct zta_addr){ 0 };
+	if (getpeername(fd, (struct sockaddr *)&a, &len) < 0)
+		return false;
+	if (a.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a;
+
+		ret->family = ZTA_V6;
+		memcpy(ret->w, &six->sin6_addr, sizeof(ret->w));
+		*ret_port = ntohs(six->sin6_port);
+		zta_normalise(ret, &inside);
+	} else {
+		const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
+
+		ret->family = ZTA_V4;
+		ret->w[0] = four->sin_addr.s_addr;
+		*ret_port = ntohs(four->sin_port);
+	}
+	return true;
 }
 
 /* @ret_cookie: 0 where the kernel does not tell it to user space. */
@@ -123,19 +143,43 @@ static bool has_listener(const struct search *s, uint64_t ns, uint16_t port)
 	return false;
 }
 
-static int mark(struct search *s, int fd)
+/*
+ * A connected UDP socket called its peer, whose answers open nothing (bpf/peers.h). `closed`:
+ * until its first packet tells whose it is, peers that were noted without a note of the socket
+ * count.
+ */
+static struct zta_sock note_for(struct search *s, int fd)
 {
+	uint64_t cookie, ns = namespace_of(fd, &cookie);
 	struct zta_sock note = {
+		.netns = cookie,
 		.flags = ZTA_SOCK_ADOPTED,
 		.adopted_generation = s->keep_generation,
+		.closed = 1,
 	};
-	uint64_t cookie, ns = namespace_of(fd, &cookie);
+	int protocol = option(fd, SO_PROTOCOL);
+	struct zta_addr peer;
+	uint16_t port;
+
+	if (!peer_of(fd, &peer, &port))
+		return note;
+	if (protocol == IPPROTO_UDP) {
+		note.flags |= ZTA_SOCK_CALLED;
+		note.called = peer;
+		note.called_port = port;
+		note.called_time = ZTA_CALLED_LAST;
+	} else if (protocol == IPPROTO_TCP && !option(fd, SO_ACCEPTCONN) &&
+		   has_listener(s, ns, local_port(fd))) {
+		note.flags |= ZTA_SOCK_INBOUND;
+	}
+	return note;
+}
+
+static int mark(struct search *s, int fd)
+{
+	struct zta_sock note = note_for(s, fd);
 	int r;
 
-	note.netns = cookie;
-	if (option(fd, SO_PROTOCOL) == IPPROTO_TCP && !option(fd, SO_ACCEPTCONN) &&
-	    is_connected(fd) && has_listener(s, ns, local_port(fd)))
-		note.flags |= ZTA_SOCK_INBOUND;
 	r = bpf_map_update_elem(s->k->map[KERN_MAP_SOCKETS], &fd, &note, BPF_NOEXIST);
 	if (r == -EEXIST)
 		return 0; /* younger than the programs, or marked before */
