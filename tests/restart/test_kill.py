@@ -4,6 +4,7 @@
 import random
 import signal
 import threading
+import time
 
 import pytest
 
@@ -151,11 +152,15 @@ def test_killed_at_any_moment_of_an_apply(daemon, world, troupe):
     daemon.start()
     puppet, port = troupe.get("app"), world.port()
     rng = random.Random(7)
+    began = time.monotonic()
+    for document in (B, A):
+        daemon.apply(document)
+    took = (time.monotonic() - began) / 2
     outcomes = set()
     for i in range(12):
         applier = threading.Thread(target=_apply, args=(daemon, (B, A)[i % 2]))
         applier.start()
-        threading.Event().wait(rng.uniform(0, 0.06))
+        threading.Event().wait(rng.uniform(0, 1.5 * took))  # the moment is what varies
         daemon.kill()
         applier.join()
         left = open_now(puppet, port)

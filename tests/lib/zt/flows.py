@@ -6,16 +6,26 @@ from .sh import wait_for
 
 
 class Flows:
-    """Named flows in puppets; a permitted one must never fail, a refused one never succeed."""
+    """Named flows in puppets; a permitted one must never fail, a refused one never succeed.
+
+    Each puppet has an idle flow beside: how long a busy machine let the process itself stand still
+    is not counted as standing still of its flows (worst_s).
+    """
 
     def __init__(self) -> None:
         self._flows: dict[str, tuple[Puppet, int]] = {}
+        self._idle: dict[Puppet, int] = {}
+
+    def _add(self, name: str, puppet: Puppet, key: int) -> None:
+        self._flows[name] = (puppet, key)
+        if puppet not in self._idle:
+            self._idle[puppet] = puppet.flow("idle", "", 0)
 
     def add(self, name: str, puppet: Puppet, kind: str, address: str, port: int) -> None:
-        self._flows[name] = (puppet, puppet.flow(kind, address, port))
+        self._add(name, puppet, puppet.flow(kind, address, port))
 
     def add_either(self, name: str, puppet: Puppet, first: str, second: str, port: int) -> None:
-        self._flows[name] = (puppet, puppet.flow_either(first, second, port))
+        self._add(name, puppet, puppet.flow_either(first, second, port))
 
     def read(self) -> dict[str, dict]:
         return {name: puppet.flow_read(key) for name, (puppet, key) in self._flows.items()}
@@ -39,7 +49,11 @@ class Flows:
 
     def stop(self) -> dict[str, dict]:
         done = {name: puppet.flow_stop(key) for name, (puppet, key) in self._flows.items()}
+        idle = {puppet: puppet.flow_stop(key)["worst_s"] for puppet, key in self._idle.items()}
+        for name, flow in done.items():
+            flow["worst_s"] -= idle[self._flows[name][0]]
         self._flows.clear()
+        self._idle.clear()
         return done
 
 

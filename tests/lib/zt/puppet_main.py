@@ -184,6 +184,8 @@ class Flow(threading.Thread):
                 s.recv(64)
         elif self.kind == "either":
             self.either()
+        elif self.kind == "idle":
+            time.sleep(0.001)
 
     def either(self):
         """Exactly one of two addresses may be open at any time: first, second, first again."""
