@@ -61,10 +61,11 @@ def check_summary(summary: dict, valid: bool) -> None:
 
 
 def test_a_valid_document(write):
-    value = check(write(policy.suite()), 0)
+    document = policy.suite()
+    value = check(write(document), 0)
     assert value["errors"] == []
-    assert value["summary"]["services"] == 2
-    assert value["summary"]["profiles"] == 5
+    assert value["summary"]["services"] == len(document["services"]) == 2
+    assert value["summary"]["profiles"] == len(document["profiles"]) > 0
     assert value["summary"]["workloads"] == 6
 
 
