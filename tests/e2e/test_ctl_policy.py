@@ -66,7 +66,7 @@ def test_a_valid_document(write):
     assert value["errors"] == []
     assert value["summary"]["services"] == len(document["services"]) == 2
     assert value["summary"]["profiles"] == len(document["profiles"]) > 0
-    assert value["summary"]["workloads"] == 6
+    assert value["summary"]["workloads"] == len(document["workloads"]) > 0
 
 
 def test_the_summary_as_text(write):
