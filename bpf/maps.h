@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "zta_event.h"
+#include "zta_names.h"
 #include "zta_policy.h"
 #include "zta_sock.h"
 
@@ -38,10 +39,13 @@ ZTA_TABLE(zta_policy, BPF_MAP_TYPE_ARRAY, 1, 4, sizeof(struct zta_policy), 0);
 ZTA_TABLE(zta_profiles, BPF_MAP_TYPE_ARRAY, ZTA_PROFILE_IDS, 4, sizeof(struct zta_profile), 0);
 ZTA_TABLE(zta_prefixes, BPF_MAP_TYPE_LPM_TRIE, ZTA_PREFIX_NODES, sizeof(struct zta_prefix_key),
 	  sizeof(struct zta_prefix), BPF_F_NO_PREALLOC);
-ZTA_TABLE(zta_ports, BPF_MAP_TYPE_ARRAY, 65536, 4, sizeof(__u64), 0);
+ZTA_TABLE(zta_ports, BPF_MAP_TYPE_ARRAY, ZTA_PORTS_KEYS, 4, sizeof(__u64), 0);
 ZTA_TABLE(zta_rules, BPF_MAP_TYPE_ARRAY, ZTA_LISTS_MAX, 4, sizeof(struct zta_rule), 0);
 ZTA_TABLE(zta_named, BPF_MAP_TYPE_HASH, ZTA_NAMED_MAX, sizeof(struct zta_named_key),
 	  sizeof(struct zta_list), BPF_F_NO_PREALLOC);
+ZTA_TABLE(zta_names, BPF_MAP_TYPE_LPM_TRIE, ZTA_NAME_NODES, sizeof(struct zta_name_key), 4,
+	  BPF_F_NO_PREALLOC);
+ZTA_TABLE(zta_patterns, BPF_MAP_TYPE_ARRAY, ZTA_PATTERN_IDS, 4, sizeof(struct zta_pattern), 0);
 ZTA_TABLE(zta_literals, BPF_MAP_TYPE_HASH, ZTA_GLOB_NODES, sizeof(struct zta_literal_key), 4,
 	  BPF_F_NO_PREALLOC);
 ZTA_TABLE(zta_globs, BPF_MAP_TYPE_ARRAY, ZTA_GLOB_EDGES, 4, sizeof(struct zta_glob), 0);
@@ -126,6 +130,42 @@ struct {
 	__type(key, int);
 	__type(value, struct zta_sock);
 } zta_sockets ZTA_MAP;
+
+/*
+ * What live answers said. Kernel. Full: the address that was answered longest ago is forgotten (an
+ * LRU: never one of the newest), and is then judged as if nobody had named it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ZTA_LEARNT_MAX);
+	__type(key, struct zta_place);
+	__type(value, struct zta_learnt);
+} zta_learnt ZTA_MAP;
+
+/* The same of namespaces that are not known: a workload that makes one cannot push out others'. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ZTA_OTHERS_MAX);
+	__type(key, struct zta_place);
+	__type(value, struct zta_learnt);
+} zta_others ZTA_MAP;
+
+/* Names by their hash, for events and `ztactl names`. Kernel. Full: the oldest is forgotten, and
+ * what is told of it has no name. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ZTA_TEXTS_MAX);
+	__type(key, __u64);
+	__type(value, struct zta_text);
+} zta_texts ZTA_MAP;
+
+/* Queries that left. Kernel. Full: the oldest is forgotten, its answer is not believed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ZTA_QUERIES_MAX);
+	__type(key, struct zta_query_key);
+	__type(value, struct zta_query);
+} zta_queries ZTA_MAP;
 
 /* Denials and audits have a ring of their own: nothing else can push one out. Full: counted. */
 struct {

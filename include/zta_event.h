@@ -8,13 +8,17 @@
 #include "zta_policy.h"
 
 /* Version of both rings, the fold table and the counters alone: carried over other layouts. */
-#define ZTA_EVENT_LAYOUT 1
+#define ZTA_EVENT_LAYOUT 2
 
 enum zta_event_type {
 	ZTA_EVENT_EGRESS = 1, /* a decision about a destination */
 	ZTA_EVENT_SOCKET,     /* row 4: a socket was refused */
 	ZTA_EVENT_CGROUP,     /* note: the kernel gave a new cgroup its workload */
 	ZTA_EVENT_ORPHAN,     /* note: heartbeat too old, weakened to audit */
+	ZTA_EVENT_DNS,	      /* a query that was refused, an answer of record (§3.4) */
+	ZTA_EVENT_TLS,	      /* a server name or the authority of a proxy request */
+	ZTA_EVENT_ANSWER,     /* note: struct zta_answer_note */
+	ZTA_EVENT_CAPTURED, /* note: an answer of a resolver that arrived where none is believed */
 };
 
 #define ZTA_EVENT_PROBE	   (1U << 0) /* refused connect() of a datagram socket */
@@ -34,6 +38,7 @@ struct zta_event {
 	__u64 netns;		 /* cookie of the socket's namespace, 0 = unknown */
 	__u64 cookie;		 /* of the socket */
 	__u64 services;		 /* services that the decision spoke about */
+	__u64 name;		 /* hash of the name asked, answered or shown; 0 = none */
 	struct zta_addr addr;	 /* the address judged (normalised, as called) */
 	struct zta_addr carried; /* the IPv4 one inside, when that was denied */
 	struct zta_addr called;	 /* at egress: the address of the call, when the packet's differs */
@@ -56,10 +61,20 @@ struct zta_event {
 	__u8 pad[3];
 	char comm[ZTA_COMM_LEN];
 };
-_Static_assert(sizeof(struct zta_event) == 168, "layout");
+_Static_assert(sizeof(struct zta_event) == 176, "layout");
+
+/* Type ANSWER: event.addr is the resolver, event.name the question. */
+#define ZTA_ANSWER_BYTES 4096
+struct zta_answer_note {
+	struct zta_event event;
+	__u32 len; /* octets of message that count */
+	__u32 pad;
+	__u8 message[ZTA_ANSWER_BYTES]; /* the DNS message, as it came */
+};
 
 struct zta_fold_key {
 	__u64 workload;
+	__u64 name;
 	struct zta_addr addr; /* zero when folded by (workload, reason) alone */
 	__u16 port;
 	__u8 proto;
@@ -69,7 +84,7 @@ struct zta_fold_key {
 	__u8 socktype;
 	__u8 pad[5];
 };
-_Static_assert(sizeof(struct zta_fold_key) == 40, "layout");
+_Static_assert(sizeof(struct zta_fold_key) == 48, "layout");
 
 /* Value of the fold table. Written under the lock, except event, which whoever made it fills. */
 struct zta_fold {
@@ -82,4 +97,4 @@ struct zta_fold {
 	__u32 ready;	  /* event is filled in */
 	struct zta_event event;
 };
-_Static_assert(sizeof(struct zta_fold) == 208, "layout");
+_Static_assert(sizeof(struct zta_fold) == 216, "layout");

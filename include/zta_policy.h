@@ -19,7 +19,7 @@
 #include "zta_limits.h"
 
 /* Changes with any struct or map below; pins of another version are not adopted in place. */
-#define ZTA_LAYOUT_VERSION 1
+#define ZTA_LAYOUT_VERSION 2
 
 #define ZTA_V4 4
 #define ZTA_V6 6
@@ -51,13 +51,15 @@ _Static_assert(sizeof(struct zta_policy) == 16, "layout");
 #define ZTA_PROFILE_NO_QUIC	 (1U << 6) /* no-ai and what extends it: UDP 443 */
 #define ZTA_PROFILE_HOST	 (1U << 7) /* rows 10 and 11 do not apply */
 #define ZTA_PROFILE_SELFTEST	 (1U << 8) /* enforces in every mode; its events are not journalled */
+#define ZTA_PROFILE_DNS_LISTED	 (1U << 9)  /* dns.names: listed */
+#define ZTA_PROFILE_NO_ECH	 (1U << 10) /* no-ai, what extends it, and deny profiles */
 
 struct zta_profile {
 	__u64 services; /* bit n: service n is the profile's */
 	__u64 enforced; /* bit n: row 13 concerns service n for this profile */
 	__u64 resolve;	/* bit n: service n requires a live answer here (row 11) */
 	__u32 flags;	/* ZTA_PROFILE_* */
-	__u32 pad;
+	__u32 grace_s;	/* resolution_grace_s */
 };
 _Static_assert(sizeof(struct zta_profile) == 32, "layout");
 
@@ -108,12 +110,17 @@ struct zta_prefix {
 	__u64 fence;	 /* services whose private_link holds the address */
 	__u64 dedicated; /* of these, the dedicated ones */
 	struct zta_list rules;
-	__u32 flags; /* ZTA_PREFIX_* */
-	__u32 pad;
+	__u32 flags;   /* ZTA_PREFIX_* */
+	__u32 proxies; /* bit n: proxies[n] of the policy holds the address (global scope) */
 };
 _Static_assert(sizeof(struct zta_prefix) == 32, "layout");
 
-/* --- table "ports": array, key = port, value = __u64 mask of the services that have it */
+/*
+ * --- table "ports": array, value = __u64: key = port: mask of the services that have it; key =
+ * ZTA_PORTS_PROXY + port: mask of the proxies that have it
+ */
+#define ZTA_PORTS_PROXY 65536
+#define ZTA_PORTS_KEYS	(2 * 65536)
 
 /* --- table "rules": array of rule entries that lists point into */
 #define ZTA_PROTO_TCP	(1U << 0)
@@ -128,6 +135,7 @@ _Static_assert(sizeof(struct zta_prefix) == 32, "layout");
 #define ZTA_RULE_AUDIT	(1U << 0)
 #define ZTA_RULE_PORTS	(1U << 1) /* port_lo..port_hi count; else any port and icmp too */
 #define ZTA_RULE_WITHIN (1U << 2) /* a named rule that has `within`: may open private addresses */
+#define ZTA_RULE_PLAIN	(1U << 3) /* a named rule with "tls": false: any first bytes will do */
 
 /*
  * One entry for each (rule, port range). A list is sorted by prefix length, longest first, and at
@@ -147,9 +155,14 @@ struct zta_rule {
 _Static_assert(sizeof(struct zta_rule) == 16, "layout");
 #define ZTA_RULE_NONE 0xffffffffU
 
-/* --- table "named": hash, rules of a profile for addresses that a live answer gave for a name */
+/*
+ * --- table "named": hash, what rules of a profile say of a name: for addresses that a live answer
+ * gave for it (proxy 0), or asked of a proxy (n + 1: proxies[n]). The list of a proxy holds the
+ * rules `proxy` alone, and WITHIN is never set.
+ */
 struct zta_named_key {
-	__u32 profile;
+	__u16 profile;
+	__u16 proxy;
 	__u32 group; /* id of the name pattern, never 0 */
 };
 /* value: struct zta_list */
@@ -262,6 +275,8 @@ enum zta_ctl {
 	ZTA_CTL_LOG_ALLOWED, /* 1 = allowed connections are events too */
 	ZTA_CTL_FILLING,     /* 1 = the slot not in force is being filled: its patterns count too */
 	ZTA_CTL_ORPHAN_TOLD, /* heartbeat whose absence the kernel has told */
+	ZTA_CTL_LEARNT, /* counts addresses that answers made public AI's or put outside a fence */
+	ZTA_CTL_SEED,	/* random, of the hashes of names; never changes while maps live */
 	ZTA_CTL_COUNT
 };
 

@@ -13,35 +13,42 @@
 	X(DENY, "deny")
 
 /* X(SYMBOL, "text", natural verdict) */
-#define ZTA_REASONS(X)                                      \
-	X(NONE, "none", ALLOW)                              \
-	X(QUARANTINED, "quarantined", DENY)                 \
-	X(INBOUND, "inbound", ALLOW)                        \
-	X(LOOPBACK, "loopback", ALLOW)                      \
-	X(PROTOCOL, "protocol", DENY)                       \
-	X(QUIC, "quic", DENY)                               \
-	X(IMDS, "imds", DENY)                               \
-	X(IMDS_ALLOW, "imds", ALLOW)                        \
-	X(IMDS_BROKER, "imds-broker", REDIRECT)             \
-	X(WIRESERVER, "wireserver", DENY)                   \
-	X(RESOLVER, "resolver", ALLOW)                      \
-	X(UNTRUSTED_RESOLVER, "untrusted-resolver", DENY)   \
-	X(SERVICE_NOT_ALLOWED, "service-not-allowed", DENY) \
-	X(PORT_NOT_ALLOWED, "port-not-allowed", DENY)       \
-	X(NOT_RESOLVED, "not-resolved", DENY)               \
-	X(PRIVATE_LINK, "private-link", ALLOW)              \
-	X(AI_PUBLIC, "ai-public", DENY)                     \
-	X(RESOLVES_PUBLIC, "resolves-public", DENY)         \
-	X(EGRESS_RULE, "egress-rule", DENY)                 \
-	X(EGRESS_RULE_ALLOW, "egress-rule", ALLOW)          \
-	X(REBINDING, "rebinding", DENY)                     \
-	X(DEFAULT, "default", ALLOW)                        \
-	X(PUBLIC_EGRESS, "public-egress", DENY)             \
-	X(PRIVATE_EGRESS, "private-egress", DENY)           \
-	X(MALFORMED, "malformed", DENY)                     \
-	X(NO_STORAGE, "no-storage", DENY)                   \
-	X(ADOPTED, "adopted", ALLOW)                        \
-	X(NETWORK, "network", ALLOW) /* ND, DHCP, ICMP errors: never judged */
+#define ZTA_REASONS(X)                                                         \
+	X(NONE, "none", ALLOW)                                                 \
+	X(QUARANTINED, "quarantined", DENY)                                    \
+	X(INBOUND, "inbound", ALLOW)                                           \
+	X(LOOPBACK, "loopback", ALLOW)                                         \
+	X(PROTOCOL, "protocol", DENY)                                          \
+	X(QUIC, "quic", DENY)                                                  \
+	X(IMDS, "imds", DENY)                                                  \
+	X(IMDS_ALLOW, "imds", ALLOW)                                           \
+	X(IMDS_BROKER, "imds-broker", REDIRECT)                                \
+	X(WIRESERVER, "wireserver", DENY)                                      \
+	X(RESOLVER, "resolver", ALLOW)                                         \
+	X(UNTRUSTED_RESOLVER, "untrusted-resolver", DENY)                      \
+	X(SERVICE_NOT_ALLOWED, "service-not-allowed", DENY)                    \
+	X(PORT_NOT_ALLOWED, "port-not-allowed", DENY)                          \
+	X(NOT_RESOLVED, "not-resolved", DENY)                                  \
+	X(PRIVATE_LINK, "private-link", ALLOW)                                 \
+	X(AI_PUBLIC, "ai-public", DENY)                                        \
+	X(RESOLVES_PUBLIC, "resolves-public", DENY)                            \
+	X(EGRESS_RULE, "egress-rule", DENY)                                    \
+	X(EGRESS_RULE_ALLOW, "egress-rule", ALLOW)                             \
+	X(REBINDING, "rebinding", DENY)                                        \
+	X(DEFAULT, "default", ALLOW)                                           \
+	X(PUBLIC_EGRESS, "public-egress", DENY)                                \
+	X(PRIVATE_EGRESS, "private-egress", DENY)                              \
+	X(MALFORMED, "malformed", DENY)                                        \
+	X(NO_STORAGE, "no-storage", DENY)                                      \
+	X(ADOPTED, "adopted", ALLOW)                                           \
+	X(NETWORK, "network", ALLOW) /* ND, DHCP, ICMP errors: never judged */ \
+	X(NAME_NOT_ALLOWED, "name-not-allowed", DENY)                          \
+	X(SNI_MISMATCH, "sni-mismatch", DENY)                                  \
+	X(SNI_PUBLIC, "sni-public", DENY)                                      \
+	X(ECH, "ech", DENY)                                                    \
+	X(PROXY_AI, "proxy-ai", DENY)                                          \
+	X(PROXY_NAME, "proxy-name", DENY)                                      \
+	X(CAPTURED_DNS, "captured-dns", ALLOW)
 
 /* X(SYMBOL, "text"): the value of "hook" in events and status */
 #define ZTA_HOOKS(X)                  \
