@@ -299,5 +299,10 @@ enum zta_stat {
 	ZTA_STAT_NOTE_LOST,  /* other records refused by a full ring */
 	ZTA_STAT_UNCOVERED,  /* new cgroups that matched but found the workload map full */
 	ZTA_STAT_NO_STORAGE, /* sockets whose storage could not be made */
+	/* Messages of resolvers, each counted once, as what it did. */
+	ZTA_STAT_DNS_LEARNT,	/* it named an address (private link, rules, other names) */
+	ZTA_STAT_DNS_PUBLIC,	/* it gave a service's name an address outside the fence */
+	ZTA_STAT_DNS_IGNORED,	/* not believed, or nothing in it that is learnt */
+	ZTA_STAT_DNS_MALFORMED, /* could not be read */
 	ZTA_STAT_COUNT
 };

@@ -122,6 +122,8 @@ static int add_losses(struct daemon *d, struct metrics_snapshot *s)
 		return r;
 	s->lost[METRICS_STAGE_RING] = stats[ZTA_STAT_LOST];
 	s->held = stats[ZTA_STAT_SEEN] - stats[ZTA_STAT_TOLD] - stats[ZTA_STAT_LOST];
+	for (int i = 0; i < METRICS_ANSWER_COUNT; i++) /* in the order of enum zta_stat */
+		s->answers[i] = stats[ZTA_STAT_DNS_LEARNT + i];
 	s->lost[METRICS_STAGE_JOURNAL] = d->journal_lost;
 	if (d->journal)
 		s->lost[METRICS_STAGE_JOURNAL] += journal_state(d->journal).lost;

@@ -12,6 +12,8 @@ static const char *const mode_names[METRICS_MODE_COUNT] = { "enforce", "audit" }
 static const char *const reload_names[METRICS_RELOAD_COUNT] = { "applied", "rejected",
 								"unchanged" };
 static const char *const stage_names[METRICS_STAGE_COUNT] = { "ring", "journal" };
+static const char *const answer_names[METRICS_ANSWER_COUNT] = { "learnt", "public", "ignored",
+								"malformed" };
 static const char *const workload_names[METRICS_WORKLOAD_COUNT] = { "enforced", "audit", "unknown",
 								    "uncovered" };
 
@@ -201,6 +203,10 @@ static void print_events(struct out *o, const struct metrics_snapshot *s)
 	closed(o, "zta_events_lost_total", "stage", stage_names, s->lost, METRICS_STAGE_COUNT);
 	single(o, "zta_events_held", "gauge", "Repeats folded in the kernel and not yet told.",
 	       s->held);
+	family(o, "zta_dns_answers_total", "counter",
+	       "DNS answers that came in, by what became of them.");
+	closed(o, "zta_dns_answers_total", "result", answer_names, s->answers,
+	       METRICS_ANSWER_COUNT);
 }
 
 static void print_workloads(struct out *o, const struct metrics_snapshot *s)

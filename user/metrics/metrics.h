@@ -19,6 +19,13 @@ enum metrics_reload {
 	METRICS_RELOAD_COUNT
 };
 enum metrics_stage { METRICS_STAGE_RING, METRICS_STAGE_JOURNAL, METRICS_STAGE_COUNT };
+enum metrics_answer {
+	METRICS_ANSWER_LEARNT,
+	METRICS_ANSWER_PUBLIC,
+	METRICS_ANSWER_IGNORED,
+	METRICS_ANSWER_MALFORMED,
+	METRICS_ANSWER_COUNT
+};
 enum metrics_workload {
 	METRICS_WORKLOAD_ENFORCED,
 	METRICS_WORKLOAD_AUDIT,
@@ -54,6 +61,7 @@ struct metrics_snapshot {
 	uint64_t reloads[METRICS_RELOAD_COUNT];
 	uint64_t lost[METRICS_STAGE_COUNT];
 	uint64_t held;
+	uint64_t answers[METRICS_ANSWER_COUNT]; /* DNS */
 	uint64_t workloads[METRICS_WORKLOAD_COUNT];
 	double unguarded_s;
 	uint64_t expiring; /* rules that expire within 14 days */

@@ -151,6 +151,10 @@ static void every_closed_series_is_there_from_the_start(void **state)
 		"zta_events_lost_total{stage=\"ring\"}",
 		"zta_events_lost_total{stage=\"journal\"}",
 		"zta_events_held",
+		"zta_dns_answers_total{result=\"learnt\"}",
+		"zta_dns_answers_total{result=\"public\"}",
+		"zta_dns_answers_total{result=\"ignored\"}",
+		"zta_dns_answers_total{result=\"malformed\"}",
 		"zta_workloads{state=\"enforced\"}",
 		"zta_workloads{state=\"audit\"}",
 		"zta_workloads{state=\"unknown\"}",
@@ -161,9 +165,10 @@ static void every_closed_series_is_there_from_the_start(void **state)
 		"zta_hooks_effective",	 "zta_mode",
 		"zta_policy_generation", "zta_policy_reloads_total",
 		"zta_policy_expiring",	 "zta_events_lost_total",
-		"zta_events_held",	 "zta_workloads",
-		"zta_unguarded_seconds", "zta_map_entries",
-		"zta_map_capacity",	 "zta_build_info",
+		"zta_events_held",	 "zta_dns_answers_total",
+		"zta_workloads",	 "zta_unguarded_seconds",
+		"zta_map_entries",	 "zta_map_capacity",
+		"zta_build_info",
 	};
 	struct metrics_snapshot s = { .version = "1", .kernel = "6.1" };
 	struct buf b = {};
@@ -236,6 +241,7 @@ static void labels_are_escaped_and_numbers_exact(void **state)
 		.reloads = { 1, 2, 3 },
 		.lost = { UINT64_MAX, 4 },
 		.held = 9007199254740993ULL,
+		.answers = { 9, 10, 11, 12 },
 		.workloads = { 5, 6, 7, 8 },
 		.unguarded_s = 1.5,
 		.expiring = 2,
@@ -257,6 +263,8 @@ static void labels_are_escaped_and_numbers_exact(void **state)
 	assert_string_equal(value(&p, "zta_events_lost_total{stage=\"ring\"}"),
 			    "18446744073709551615");
 	assert_string_equal(value(&p, "zta_events_held"), "9007199254740993");
+	assert_string_equal(value(&p, "zta_dns_answers_total{result=\"learnt\"}"), "9");
+	assert_string_equal(value(&p, "zta_dns_answers_total{result=\"malformed\"}"), "12");
 	assert_string_equal(value(&p, "zta_workloads{state=\"uncovered\"}"), "8");
 	assert_string_equal(value(&p, "zta_unguarded_seconds"), "1.500");
 	assert_string_equal(value(&p, "zta_build_info{version=\"a\\\"b\",kernel=\"\"}"), "1");
