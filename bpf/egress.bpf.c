@@ -57,9 +57,11 @@ static __always_inline void note_task(struct zta_sock *st)
  * An allowed call: packets to this address and port need no further look under this policy word. A
  * verdict that only a pause or an absent daemon weakened is not kept.
  */
-static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 word,
+static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 epoch,
 				     __u64 caller_key, int connect)
 {
+	__u8 watch = zta_watch_of(&c->ask, c->verdict.reason);
+
 	if (c->ask.proto == IPPROTO_UDP) {
 		ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, connect));
 	} else {
@@ -69,11 +71,13 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 		st->flags &= ~ZTA_SOCK_INBOUND;
 	}
 	st->judged = 0;
+	st->sticky = c->ask.proto == IPPROTO_TCP ? c->used : 0;
 	st->wire = c->ask.addr;
 	st->wire_port = c->ask.port;
+	st->watch = watch;
 	st->caller_key = caller_key;
 	if (!(c->verdict.flags & ZTA_VERDICT_WEAKENED))
-		st->judged = zta_tie(&c->ask.addr, c->ask.port, word);
+		st->judged = zta_tie(&c->ask.addr, ZTA_WATCHED(c->ask.port, watch), epoch);
 	if (connect) {
 		st->adopted_generation = 0;
 		st->peers_since = bpf_ktime_get_ns();
@@ -109,16 +113,18 @@ static __always_inline int is_of_another(const struct zta_sock *st, __u64 caller
 	       !(caller_key && st->owner == bpf_get_current_cgroup_id());
 }
 
-static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c, int connect)
+/* The address stands in r->c.ask. Returns 1 = go on. */
+static __always_inline int on_call(struct bpf_sock_addr *ctx, __u32 room, struct zta_room *r,
+				   int connect)
 {
-	__u64 word = zta_ctl(ZTA_CTL_WORD), netns = bpf_get_netns_cookie(ctx);
+	__u64 epoch = zta_epoch(), caller_key = 0;
 	struct bpf_sock *sk = ctx->sk;
 	struct zta_sock *st = sk ? bpf_sk_storage_get(&zta_sockets, sk, 0, 0) : NULL;
-	struct zta_who who = {};
-	__u32 slot = word & 1;
-	__u64 caller_key = 0;
+	struct zta_case *c = &r->c;
 	int peer;
 
+	r->slot = epoch & 1;
+	c->netns = bpf_get_netns_cookie(ctx);
 	c->cookie = bpf_get_socket_cookie(ctx);
 	c->ask.port = bpf_ntohs(ctx->user_port);
 	c->ask.proto = plain_protocol(ctx->protocol);
@@ -134,7 +140,7 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 			ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, 0));
 		return 1;
 	}
-	if (is_local(&c->ask.addr, netns))
+	if (is_local(&c->ask.addr, c->netns))
 		c->ask.flags |= ZTA_ASK_LOCAL;
 	if (ctx->type == SOCK_TYPE_RAW)
 		c->ask.flags |= ZTA_ASK_RAW;
@@ -143,14 +149,14 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	if (st && peer)
 		c->ask.flags |= ZTA_ASK_INBOUND;
 
-	if (zta_who_task(&who, slot)) {
-		caller_key = who.key;
-		if (who.flags & ZTA_WORKLOAD_SELFTEST)
+	if (zta_who_task(&r->who, r->slot)) {
+		caller_key = r->who.key;
+		if (r->who.flags & ZTA_WORKLOAD_SELFTEST)
 			c->flags |= ZTA_EVENT_SELFTEST;
-		zta_judge_for(c, &who, slot);
+		zta_judge_room(room);
 	}
-	if (st && is_of_another(st, caller_key) && zta_who_key(&who, st->owner_key, slot))
-		zta_judge_for(c, &who, slot);
+	if (st && is_of_another(st, caller_key) && zta_who_key(&r->who, st->owner_key, r->slot))
+		zta_judge_room(room);
 	if (!c->who.key) /* neither side is ours to judge here: the packet program does */
 		return 1;
 	if (!(c->flags & ZTA_EVENT_SELFTEST))
@@ -167,31 +173,45 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, struct zta_case *c
 	/* an answer to a peer is no call of its own: what the peer sends next opens it anew */
 	if (st && c->verdict.reason != ZTA_REASON_INBOUND &&
 	    !(connect && ctx->type == SOCK_TYPE_DGRAM && is_probe_port(c->ask.port)))
-		remember(st, c, word, caller_key, connect);
+		remember(st, c, epoch, caller_key, connect);
 	return 1;
 }
 
 static __always_inline int on_call4(struct bpf_sock_addr *ctx, __u8 hook, int connect)
 {
-	struct zta_case c = {};
+	struct zta_room *r;
+	__u32 room;
+	int go_on;
 
-	c.hook = hook;
-	c.ask.addr.w[0] = ctx->user_ip4;
-	c.ask.addr.family = ZTA_V4;
-	return on_call(ctx, &c, connect);
+	r = zta_room_take(&room);
+	if (!r)
+		return 0;
+	r->c.hook = hook;
+	r->c.ask.addr.w[0] = ctx->user_ip4;
+	r->c.ask.addr.family = ZTA_V4;
+	go_on = on_call(ctx, room, r, connect);
+	zta_room_give(r);
+	return go_on;
 }
 
 static __always_inline int on_call6(struct bpf_sock_addr *ctx, __u8 hook, int connect)
 {
-	struct zta_case c = {};
+	struct zta_room *r;
+	__u32 room;
+	int go_on;
 
-	c.hook = hook;
-	c.ask.addr.w[0] = ctx->user_ip6[0];
-	c.ask.addr.w[1] = ctx->user_ip6[1];
-	c.ask.addr.w[2] = ctx->user_ip6[2];
-	c.ask.addr.w[3] = ctx->user_ip6[3];
-	c.ask.addr.family = ZTA_V6;
-	return on_call(ctx, &c, connect);
+	r = zta_room_take(&room);
+	if (!r)
+		return 0;
+	r->c.hook = hook;
+	r->c.ask.addr.w[0] = ctx->user_ip6[0];
+	r->c.ask.addr.w[1] = ctx->user_ip6[1];
+	r->c.ask.addr.w[2] = ctx->user_ip6[2];
+	r->c.ask.addr.w[3] = ctx->user_ip6[3];
+	r->c.ask.addr.family = ZTA_V6;
+	go_on = on_call(ctx, room, r, connect);
+	zta_room_give(r);
+	return go_on;
 }
 
 SEC("cgroup/connect4")
@@ -233,22 +253,34 @@ static __always_inline int judge_socket(struct bpf_sock *ctx, const struct zta_w
 	struct zta_tables t = { .slot = slot };
 	const struct zta_profile *p = zta_get_profile(&t, who->profile);
 	const struct zta_policy *doc = zta_get_policy(&t);
-	struct zta_case c = { .hook = ZTA_HOOK_SOCK_CREATE, .who = *who };
+	struct zta_case *c;
+	struct zta_room *r;
+	__u32 room;
+	int made;
 
 	if (!zta_who_closed(p) || !doc)
 		return 1;
-	c.ask.proto = plain_protocol(ctx->protocol);
-	c.socktype = ctx->type;
-	c.ask.addr.family = ctx->family == FAMILY_INET6 ? ZTA_V6 : ZTA_V4; /* folded apart */
-	c.verdict.rule = ZTA_RULE_NONE;
-	zta_set(&c.verdict, ZTA_VERDICT_DENY, reason, 4);
+	r = zta_room_take(&room);
+	if (!r)
+		return 0;
+	c = &r->c;
+	c->hook = ZTA_HOOK_SOCK_CREATE;
+	c->who = *who;
+	c->netns = bpf_get_netns_cookie(ctx);
+	c->ask.proto = plain_protocol(ctx->protocol);
+	c->socktype = ctx->type;
+	c->ask.addr.family = ctx->family == FAMILY_INET6 ? ZTA_V6 : ZTA_V4; /* folded apart */
+	c->verdict.rule = ZTA_RULE_NONE;
+	zta_set(&c->verdict, ZTA_VERDICT_DENY, reason, 4);
 	if (p)
-		zta_weaken(doc, p, &c.ask, 0, &c.verdict);
-	if (c.verdict.verdict == ZTA_VERDICT_DENY && !(who->flags & ZTA_WORKLOAD_SELFTEST))
-		ZTA_READ(zta_weaken_by_state(who, &c.verdict));
-	ZTA_READ(zta_count(&c));
-	ZTA_READ(zta_tell(&c, NULL, 1));
-	return c.verdict.verdict != ZTA_VERDICT_DENY;
+		zta_weaken(doc, p, &c->ask, 0, &c->verdict);
+	if (c->verdict.verdict == ZTA_VERDICT_DENY && !(who->flags & ZTA_WORKLOAD_SELFTEST))
+		ZTA_READ(zta_weaken_by_state(who, &c->verdict));
+	ZTA_READ(zta_count(c));
+	ZTA_READ(zta_tell(c, NULL, 1));
+	made = c->verdict.verdict != ZTA_VERDICT_DENY;
+	zta_room_give(r);
+	return made;
 }
 
 SEC("cgroup/sock_create")

@@ -13,24 +13,18 @@
  */
 #pragma once
 
-#include "maps.h"
+#include "room.h"
 #include "tables.h"
 #include "workload.h"
 
 #define NS_PER_S 1000000000ULL
 
-/* One judgement as it is told. Lives on the stack of the hook. */
-struct zta_case {
-	struct zta_ask ask;
-	struct zta_verdict verdict;    /* the strictest so far */
-	struct zta_who who;	       /* whose verdict that is */
-	const struct zta_addr *called; /* as called, where ask.addr is the packet's; or NULL */
-	__u64 cookie;
-	__u32 flags; /* ZTA_EVENT_* */
-	__u16 sport;
-	__u8 hook;
-	__u8 socktype;
-};
+static __always_inline __u8 zta_type(const struct zta_case *c)
+{
+	if (c->type)
+		return c->type;
+	return c->hook == ZTA_HOOK_SOCK_CREATE ? ZTA_EVENT_SOCKET : ZTA_EVENT_EGRESS;
+}
 
 static __noinline int zta_count(const struct zta_case *c)
 {
@@ -65,15 +59,15 @@ static __always_inline void zta_fill_event(struct zta_event *e, const struct zta
 	e->time = now;
 	e->workload = c->who.key;
 	e->cgroup = st && st->owner ? st->owner : c->who.key;
-	e->netns = st ? st->netns : 0;
+	e->netns = st ? st->netns : c->netns;
 	e->cookie = c->cookie;
 	e->services = c->verdict.services;
 	e->addr = c->ask.addr;
 	e->carried = c->ask.carried;
 	if (!(c->verdict.flags & ZTA_VERDICT_CARRIED))
 		e->carried.family = 0;
-	if (c->called)
-		e->called = *c->called;
+	e->called = c->called;
+	e->name = c->name;
 	e->rule = c->verdict.rule;
 	e->count = 1;
 	e->generation = zta_ctl(ZTA_CTL_GENERATION);
@@ -83,7 +77,7 @@ static __always_inline void zta_fill_event(struct zta_event *e, const struct zta
 	e->port = c->ask.port;
 	e->profile = c->who.profile;
 	e->sport = c->sport;
-	e->type = c->hook == ZTA_HOOK_SOCK_CREATE ? ZTA_EVENT_SOCKET : ZTA_EVENT_EGRESS;
+	e->type = zta_type(c);
 	e->verdict = c->verdict.verdict;
 	e->reason = c->verdict.reason;
 	e->row = c->verdict.row;
@@ -176,7 +170,8 @@ static __noinline int zta_tell(const struct zta_case *c, const struct zta_sock *
 		.proto = c->ask.proto,
 		.reason = c->verdict.reason,
 		.verdict = c->verdict.verdict,
-		.type = c->hook == ZTA_HOOK_SOCK_CREATE ? ZTA_EVENT_SOCKET : ZTA_EVENT_EGRESS,
+		.type = zta_type(c),
+		.name = c->name,
 		.socktype = c->socktype,
 	};
 	__u32 n = 0, gone;
@@ -191,6 +186,7 @@ static __noinline int zta_tell(const struct zta_case *c, const struct zta_sock *
 	f = bpf_map_lookup_elem(&zta_fold, &key);
 	if (!f && zta_flooding(c->who.key, now)) {
 		__builtin_memset(&key.addr, 0, sizeof(key.addr));
+		key.name = 0;
 		key.port = 0;
 		key.proto = 0;
 	}
@@ -203,10 +199,11 @@ static __noinline int zta_tell(const struct zta_case *c, const struct zta_sock *
 		zta_fill_event(&f->event, c, st, now);
 		if (task)
 			zta_event_task(&f->event);
-		if (!key.addr.family && c->ask.addr.family) {
+		if (!key.addr.family && !key.name && c->ask.addr.family) {
 			f->event.flags |= ZTA_EVENT_FOLDED;
 			__builtin_memset(&f->event.addr, 0, sizeof(f->event.addr));
 			f->event.port = 0;
+			f->event.name = 0;
 		}
 	}
 	bpf_spin_lock(&f->lock);

@@ -52,24 +52,30 @@ int zta_flush(struct __sk_buff *skb)
 SEC("tc")
 int zta_decide_test(struct __sk_buff *skb)
 {
-	__u64 word = zta_ctl(ZTA_CTL_WORD);
-	struct zta_verdict v, inner;
 	struct zta_test_case t;
-	struct zta_ask ask = {};
+	struct zta_verdict v;
+	struct zta_room *r;
+	__u32 room;
 
 	if (bpf_skb_load_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t)) < 0)
 		return 1;
-	ask.addr = t.addr;
-	ask.port = t.port;
-	ask.proto = t.proto;
-	ask.profile = t.profile;
-	ask.flags = t.flags & 0xffff;
-	zta_normalise(&ask.addr, &ask.carried);
-	zta_decide(&ask, &ask.addr, &v, word & 1);
-	if (ask.carried.family) {
-		zta_decide(&ask, &ask.carried, &inner, word & 1);
-		zta_finish_carried(&v, &inner);
-	}
+	r = zta_room_take(&room);
+	if (!r)
+		return 1;
+	r->slot = zta_ctl(ZTA_CTL_WORD) & 1;
+	r->c.ask.addr = t.addr;
+	r->c.ask.port = t.port;
+	r->c.ask.proto = t.proto;
+	r->c.ask.flags = t.flags & 0xffff;
+	zta_normalise(&r->c.ask.addr, &r->c.ask.carried);
+	r->who.key = 1;
+	r->who.profile = t.profile;
+	r->who.flags = ZTA_WORKLOAD_SELFTEST; /* whatever the pause */
+	if (t.flags & ZTA_ASK_QUARANTINED)
+		r->who.flags |= ZTA_WORKLOAD_QUARANTINED;
+	zta_judge_room(room);
+	v = r->c.verdict;
+	zta_room_give(r);
 	t.services = v.services;
 	t.rule = v.rule;
 	t.verdict = v.verdict;

@@ -1,33 +1,60 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One judgement for one workload, as every hook makes it. */
+/*
+ * One judgement for one workload, as every hook makes it. Global functions over a room: the
+ * verifier judges each once, whoever calls.
+ */
 #pragma once
 
 #include "emit.h"
+#include "learnt.h"
+
+/* Decide r->c.ask (@carried: for the IPv4 address inside) for r->who: r->verdict. */
+__noinline __weak int zta_decide_room(__u32 room, __u32 carried)
+{
+	struct zta_tables t = { .number = room, .room = zta_room(room) };
+	struct zta_room *r = t.room;
+
+	if (!r)
+		return 0;
+	ZTA_KEEP(r);
+	t.room = r;
+	t.slot = r->slot;
+	r->ask = r->c.ask;
+	if (carried)
+		r->ask.addr = r->c.ask.carried;
+	r->ask.profile = r->who.profile;
+	r->ask.flags &= ~ZTA_ASK_QUARANTINED;
+	if (r->who.flags & ZTA_WORKLOAD_QUARANTINED)
+		r->ask.flags |= ZTA_ASK_QUARANTINED;
+	zta_ask_learnt(room, carried);
+	zta_judge(&t, &r->ask, &r->verdict);
+	return 1;
+}
 
 /*
- * Judge c->ask for @who and keep the stricter verdict (and whose it is) in c. A pause and an
+ * Judge r->c.ask for r->who and keep the stricter verdict (and whose it is) in r->c. A pause and an
  * absent daemon weaken a denial to audit, quarantine and the self-test excepted.
  */
-static __always_inline void zta_judge_for(struct zta_case *c, const struct zta_who *who, __u32 slot)
+__noinline __weak int zta_judge_room(__u32 room)
 {
-	struct zta_verdict v;
+	struct zta_room *r = zta_room(room);
+	struct zta_verdict v, inner;
 
-	c->ask.profile = who->profile;
-	c->ask.flags &= ~ZTA_ASK_QUARANTINED;
-	if (who->flags & ZTA_WORKLOAD_QUARANTINED)
-		c->ask.flags |= ZTA_ASK_QUARANTINED;
-	zta_decide(&c->ask, &c->ask.addr, &v, slot);
-	if (c->ask.carried.family) {
-		struct zta_verdict inner;
-
-		zta_decide(&c->ask, &c->ask.carried, &inner, slot);
+	if (!r)
+		return 0;
+	zta_decide_room(room, 0);
+	v = r->verdict;
+	if (r->c.ask.carried.family) {
+		zta_decide_room(room, 1);
+		inner = r->verdict;
 		zta_finish_carried(&v, &inner);
 	}
 	if (v.verdict == ZTA_VERDICT_DENY && v.reason != ZTA_REASON_QUARANTINED &&
-	    !(who->flags & ZTA_WORKLOAD_SELFTEST))
-		ZTA_READ(zta_weaken_by_state(who, &v));
-	if (!c->who.key || zta_stricter(&v, &c->verdict)) {
-		c->verdict = v;
-		c->who = *who;
+	    !(r->who.flags & ZTA_WORKLOAD_SELFTEST))
+		ZTA_READ(zta_weaken_by_state(&r->who, &v));
+	if (!r->c.who.key || zta_stricter(&v, &r->c.verdict)) {
+		r->c.verdict = v;
+		r->c.who = r->who;
 	}
+	return 1;
 }

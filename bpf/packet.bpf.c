@@ -67,7 +67,7 @@ static __always_inline int is_plain6(struct __sk_buff *skb, struct zta_addr *to,
 }
 
 /* A packet whose verdict the socket's note has already? */
-static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_sock *st, __u64 word)
+static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_sock *st, __u64 epoch)
 {
 	struct zta_addr to = {};
 	__u16 port = 0;
@@ -76,7 +76,7 @@ static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_soc
 					       : !is_plain6(skb, &to, &port))
 		return 0;
 	return port == st->wire_port && zta_same_addr(&to, &st->wire) &&
-	       st->judged == zta_tie(&to, port, word);
+	       st->judged == zta_tie(&to, ZTA_WATCHED(port, st->watch), epoch);
 }
 
 /* A listener on the local port: this connection was opened by the peer (or is older than us). */
@@ -212,44 +212,52 @@ static __always_inline int is_kept(const struct zta_sock *st, const struct zta_p
 }
 
 /* What a packet is, before anyone is asked about it. */
-#define SEEN_NETWORK (1U << 0) /* never judged */
-#define SEEN_KEPT    (1U << 1) /* of a socket older than the programs */
-#define SEEN_BOTH    (1U << 2) /* wire must be judged as well as ask->addr */
-#define SEEN_PLAIN   (1U << 3) /* nothing odd in its headers: its verdict may be cached */
+#define SEEN_PASS  (1U << 0) /* never judged */
+#define SEEN_KEPT  (1U << 1) /* of a socket older than the programs */
+#define SEEN_BOTH  (1U << 2) /* wire must be judged as well as ask->addr */
+#define SEEN_PLAIN (1U << 3) /* nothing odd in its headers: its verdict may be cached */
 
-struct seen {
-	struct zta_addr wire;
-	__u16 wire_port;
-	__u16 sport;
-};
-
-/* Returns SEEN_*. */
-static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct zta_sock *st,
-			      struct zta_ask *ask, struct seen *seen)
+/* Reads the packet into r->c.ask, r->wire, r->seen. */
+__noinline __weak int zta_inspect(struct __sk_buff *skb, __u32 room)
 {
-	__u32 state = sk->state, raw = sk->type == SOCKET_RAW, flags = 0;
+	struct zta_room *r = zta_room(room);
+	struct bpf_sock *sk = skb->sk;
 	struct zta_packet p;
+	struct zta_sock *st;
+	struct zta_ask *ask;
+	__u32 state, raw;
 
+	if (!r)
+		return 0;
+	r->seen = SEEN_PASS;
+	if (!sk)
+		return 0;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	state = sk->state;
+	raw = sk->type == SOCKET_RAW;
+	ask = &r->c.ask;
 	zta_packet_read(skb, &p);
 	if (zta_packet_is_network(&p, !st && raw))
-		flags |= SEEN_NETWORK;
-	if (is_kept(st, &p, state))
-		flags |= SEEN_KEPT;
+		return 0;
+	r->seen = is_kept(st, &p, state) ? SEEN_KEPT : 0;
 	/* only of these every destination was named in a call that was judged */
 	if (!raw && (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP)) {
 		if (!p.flags && p.proto == sk->protocol)
-			flags |= SEEN_PLAIN;
+			r->seen |= SEEN_PLAIN;
 		look_inside(sk, st, &p);
 		socket_dst(sk, &ask->addr, &ask->port);
 		if (choose_address(st, &p, &ask->addr, &ask->port))
-			flags |= SEEN_BOTH;
+			r->seen |= SEEN_BOTH;
 	} else {
 		ask->addr = p.dst;
 		ask->port = p.dport;
 	}
-	seen->wire = p.dst;
-	seen->wire_port = p.dport;
-	seen->sport = p.sport;
+	r->wire = p.dst;
+	r->wire_port = p.dport;
+	r->c.sport = p.sport;
 	ask->proto = p.proto == PROTO_ICMPV6 ? IPPROTO_ICMP : p.proto;
 	if (skb->ifindex == LOOPBACK_IFINDEX)
 		ask->flags |= ZTA_ASK_LOCAL;
@@ -262,7 +270,15 @@ static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct
 	else if (is_inbound(skb, st, &p, state))
 		ask->flags |= ZTA_ASK_INBOUND;
 	zta_normalise(&ask->addr, &ask->carried);
-	return flags;
+	if (sk->dst_port)
+		r->c.flags |= ZTA_EVENT_CUT;
+	if (st) {
+		r->c.netns = st->netns;
+		r->c.sticky = ask->proto == IPPROTO_TCP ? st->sticky : 0;
+		if ((st->flags & ZTA_SOCK_CALLED) && !zta_same_addr(&st->called, &p.dst))
+			r->c.called = st->called;
+	}
+	return 1;
 }
 
 /* The entry may go between two look-ups: then there is another one above it. */
@@ -272,61 +288,76 @@ static __always_inline int find_owner(struct __sk_buff *skb, struct zta_who *who
 	return zta_who_key(who, owner, slot) || zta_who_key(who, zta_owner_of(skb), slot);
 }
 
-static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *sk,
-					struct zta_sock *st, __u64 word)
+/* For its maker, its last caller, and by the address on the wire where that is another. */
+__noinline __weak int zta_judge_packet(struct __sk_buff *skb, __u32 room, __u64 owner, __u64 caller)
 {
-	struct zta_case c = { .hook = ZTA_HOOK_EGRESS };
-	__u64 owner = zta_owner_of(skb);
-	__u32 slot = word & 1, flags;
-	struct zta_who who = {};
-	struct seen seen;
+	struct zta_room *r = zta_room(room);
 
-	flags = inspect(skb, sk, st, &c.ask, &seen);
-	if ((flags & SEEN_NETWORK) || !owner)
-		return PASS; /* without a workload it is not below the attach point */
-	if (!find_owner(skb, &who, owner, slot))
-		return DROP;
-	if ((flags & SEEN_KEPT) && !(who.flags & ZTA_WORKLOAD_QUARANTINED))
+	if (!r || !find_owner(skb, &r->who, owner, r->slot))
+		return 0;
+	if ((r->seen & SEEN_KEPT) && !(r->who.flags & ZTA_WORKLOAD_QUARANTINED)) {
+		r->seen |= SEEN_PASS;
+		return 1;
+	}
+	if (r->who.flags & ZTA_WORKLOAD_SELFTEST)
+		r->c.flags |= ZTA_EVENT_SELFTEST;
+	zta_judge_room(room);
+	if (caller && caller != owner && zta_who_key(&r->who, caller, r->slot))
+		zta_judge_room(room);
+	if (r->seen & SEEN_BOTH) {
+		if (!find_owner(skb, &r->who, owner, r->slot))
+			return 0;
+		r->c.ask.flags &= ~ZTA_ASK_INBOUND;
+		r->c.ask.addr = r->wire;
+		r->c.ask.port = r->wire_port;
+		zta_normalise(&r->c.ask.addr, &r->c.ask.carried);
+		zta_judge_room(room);
+	}
+	return 1;
+}
+
+/* @return PASS or DROP */
+static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct zta_room *r,
+				 struct zta_sock *st, __u64 epoch)
+{
+	struct zta_case *c = &r->c;
+	__u64 owner;
+	__u8 watch;
+
+	r->slot = epoch & 1;
+	c->hook = ZTA_HOOK_EGRESS;
+	zta_inspect(skb, room);
+	if (r->seen & SEEN_PASS)
 		return PASS;
-	if (who.flags & ZTA_WORKLOAD_SELFTEST)
-		c.flags |= ZTA_EVENT_SELFTEST;
+	owner = zta_owner_of(skb);
+	if (!owner)
+		return PASS; /* without a workload it is not below the attach point */
+	if (!zta_judge_packet(skb, room, owner, st ? st->caller_key : 0))
+		return DROP;
+	if (r->seen & SEEN_PASS)
+		return PASS;
 	if (st)
 		st->owner_key = owner;
-	zta_judge_for(&c, &who, slot);
-	if (st && st->caller_key && st->caller_key != owner &&
-	    zta_who_key(&who, st->caller_key, slot))
-		zta_judge_for(&c, &who, slot);
-	if (flags & SEEN_BOTH) {
-		if (!find_owner(skb, &who, owner, slot))
-			return DROP;
-		c.ask.flags &= ~ZTA_ASK_INBOUND;
-		c.ask.addr = seen.wire;
-		c.ask.port = seen.wire_port;
-		zta_normalise(&c.ask.addr, &c.ask.carried);
-		zta_judge_for(&c, &who, slot);
+	if (c->verdict.verdict == ZTA_VERDICT_DENY || c->verdict.verdict == ZTA_VERDICT_AUDIT) {
+		c->ask.addr = r->wire;
+		c->ask.port = r->wire_port;
+		c->cookie = bpf_get_socket_cookie(skb);
+		if (!(c->flags & ZTA_EVENT_SELFTEST))
+			ZTA_READ(zta_count(c));
+		ZTA_READ(zta_tell(c, st, 0));
 	}
-
-	if (c.verdict.verdict == ZTA_VERDICT_DENY || c.verdict.verdict == ZTA_VERDICT_AUDIT) {
-		c.ask.addr = seen.wire;
-		c.ask.port = seen.wire_port;
-		c.sport = seen.sport;
-		c.cookie = bpf_get_socket_cookie(skb);
-		if (st && (st->flags & ZTA_SOCK_CALLED) && !zta_same_addr(&st->called, &seen.wire))
-			c.called = &st->called;
-		if (sk->dst_port)
-			c.flags |= ZTA_EVENT_CUT;
-		if (!(c.flags & ZTA_EVENT_SELFTEST))
-			ZTA_READ(zta_count(&c));
-		ZTA_READ(zta_tell(&c, st, 0));
-	}
-	if (c.verdict.verdict == ZTA_VERDICT_DENY)
+	if (c->verdict.verdict == ZTA_VERDICT_DENY)
 		return DROP;
-	if (st && (flags & SEEN_PLAIN) && !(c.verdict.flags & ZTA_VERDICT_WEAKENED) &&
-	    (c.ask.proto == IPPROTO_TCP || c.verdict.reason != ZTA_REASON_INBOUND)) {
+	if (st && (r->seen & SEEN_PLAIN) && !(c->verdict.flags & ZTA_VERDICT_WEAKENED) &&
+	    (c->ask.proto == IPPROTO_TCP || c->verdict.reason != ZTA_REASON_INBOUND)) {
+		watch = zta_watch_of(&c->ask, c->verdict.reason);
 		st->judged = 0;
-		st->wire = seen.wire;
-		st->wire_port = seen.wire_port;
-		st->judged = zta_tie(&seen.wire, seen.wire_port, word);
+		if (c->ask.proto == IPPROTO_TCP && c->used)
+			st->sticky = c->used;
+		st->wire = r->wire;
+		st->wire_port = r->wire_port;
+		st->watch = watch;
+		st->judged = zta_tie(&r->wire, ZTA_WATCHED(r->wire_port, watch), epoch);
 	}
 	return PASS;
 }
@@ -334,17 +365,24 @@ static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *
 SEC("cgroup_skb/egress")
 int zta_egress(struct __sk_buff *skb)
 {
-	__u64 word = zta_ctl(ZTA_CTL_WORD);
+	__u64 epoch = zta_epoch();
 	struct bpf_sock *sk = skb->sk;
 	struct zta_sock *st;
+	struct zta_room *r;
+	__u32 room;
+	int verdict = PASS;
 
 	if (!sk)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st && st->judged && is_judged(skb, st, word))
+	if (st && st->judged && is_judged(skb, st, epoch))
 		return PASS;
-	sk = bpf_sk_fullsock(sk);
-	return sk ? judge_packet(skb, sk, st, word) : PASS;
+	r = zta_room_take(&room);
+	if (!r)
+		return DROP;
+	verdict = judge(skb, room, r, st, epoch);
+	zta_room_give(r);
+	return verdict;
 }
 
 /* Are peers of this socket kept? Then, and only then, a packet has to be read. */

@@ -33,12 +33,15 @@ static __always_inline int zta_same_addr(const struct zta_addr *a, const struct 
 	       a->w[2] == b->w[2] && a->w[3] == b->w[3];
 }
 
+/* Port and what is watched, for zta_tie(). */
+#define ZTA_WATCHED(port, watch) ((__u32)(port) | (__u32)(watch) << 16)
+
 /*
  * One word, never 0, that fits this address, port and policy word: who reads an address of which
  * two threads wrote a half each finds that the word does not fit. It does not stand for the
  * address, which is compared as well.
  */
-static __always_inline __u64 zta_tie(const struct zta_addr *a, __u16 port, __u64 word)
+static __always_inline __u64 zta_tie(const struct zta_addr *a, __u32 port, __u64 word)
 {
 	__u64 high = (__u64)a->w[0] << 32 | a->w[1], low = (__u64)a->w[2] << 32 | a->w[3];
 

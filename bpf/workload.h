@@ -5,14 +5,7 @@
  */
 #pragma once
 
-#include "maps.h"
-
-struct zta_who {
-	__u64 key; /* cgroup id of the entry; 0 = outside the attach point */
-	__u64 pause_until;
-	__u32 profile;
-	__u32 flags; /* ZTA_WORKLOAD_* */
-};
+#include "room.h"
 
 static __always_inline int zta_who_key(struct zta_who *who, __u64 key, __u32 slot)
 {
@@ -62,6 +55,23 @@ __noinline __weak __u64 zta_owner_of(struct __sk_buff *skb)
 		if (key && bpf_map_lookup_elem(&zta_workloads, &key))
 			return key;
 	}
+	return 0;
+}
+
+/*
+ * What cached verdicts hold under: the policy in force and every change of workloads, and what
+ * answers said that closes an address.
+ */
+static __always_inline __u64 zta_epoch(void)
+{
+	return zta_ctl(ZTA_CTL_WORD) + (zta_ctl(ZTA_CTL_LEARNT) << 32);
+}
+
+/* What has to be looked at in the packets of an allowed call. */
+static __always_inline __u8 zta_watch_of(const struct zta_ask *ask, __u8 reason)
+{
+	if (reason == ZTA_REASON_RESOLVER)
+		return ZTA_WATCH_DNS;
 	return 0;
 }
 

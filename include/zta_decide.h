@@ -10,6 +10,8 @@
  *	zta_get_policy(t), zta_get_profile(t, id), zta_get_port(t, port), zta_get_rule(t, index),
  *	zta_get_prefix(t, scope_id, addr), zta_get_named(t, profile, group)
  *		the tables of zta_policy.h; a pointer, or for a port its mask of services
+ *	zta_get_answers(t, ask)
+ *		what live answers say of ask->addr
  *	zta_match(t, list, port, proto_bit)
  *		zta_list_scan(), which the kernel puts behind a global function
  *	zta_rules_of(t, ask, global_flags, ruling)
@@ -61,18 +63,6 @@ static __always_inline void zta_set(struct zta_verdict *v, __u8 verdict, __u8 re
 	v->row = row;
 }
 
-/* What the rules of row 14 (and the ai_public_allow entries of row 13) say. */
-struct zta_ruling {
-	__u32 rule; /* id of the winner, ZTA_RULE_NONE */
-	__u8 prefixlen;
-	__u8 action;
-	__u8 audit;
-	__u8 ai_allow;	/* row 13 is lifted */
-	__u8 own_name;	/* for this profile the address also serves an ordinary name */
-	__u8 rebinding; /* a named rule would have opened a private address without `within` */
-	__u8 pad[2];
-};
-
 #define ZTA_RULING_NAMED (1U << 31) /* beside ZTA_PREFIX_* */
 
 /* The entry of @list that decides: a named one only replaces what it is stricter or longer than. */
@@ -105,27 +95,32 @@ static __always_inline void zta_ask_rules(const struct zta_tables *t, const stru
 					  __u32 global_flags, struct zta_ruling *out)
 {
 	const struct zta_prefix *p = zta_get_prefix(t, ask->profile, &ask->addr);
+	const struct zta_answers *answers = zta_get_answers(t, ask);
 
 	if (p && p->rules.count)
 		zta_ask_list(t, ask, p->rules, 0, out);
-	for (int i = 0; ask->answers && i < ZTA_ANSWER_GROUPS; i++) {
+	for (int i = 0; answers && i < ZTA_ANSWER_GROUPS; i++) {
 		const struct zta_list *l;
+		struct zta_list list;
 
-		if (!ask->answers->groups[i])
+		if (!answers->groups[i])
 			break;
-		l = zta_get_named(t, ask->profile, ask->answers->groups[i]);
+		l = zta_get_named(t, ask->profile, answers->groups[i]);
 		if (!l)
 			continue;
 		if (l->flags & ZTA_LIST_AI_ALLOW)
 			out->ai_allow = 1;
 		if (l->flags & ZTA_LIST_OWN_NAME)
 			out->own_name = 1;
-		if (l->flags & ZTA_LIST_WITHIN) {
-			p = zta_get_prefix(t, ZTA_SCOPE_WITHIN + l->first, &ask->addr);
-			l = p ? &p->rules : 0;
+		list = *l; /* a pointer into one map or the other would not load */
+		if (list.flags & ZTA_LIST_WITHIN) {
+			p = zta_get_prefix(t, ZTA_SCOPE_WITHIN + list.first, &ask->addr);
+			if (!p)
+				continue;
+			list = p->rules;
 		}
-		if (l && l->count)
-			zta_ask_list(t, ask, *l, global_flags | ZTA_RULING_NAMED, out);
+		if (list.count)
+			zta_ask_list(t, ask, list, global_flags | ZTA_RULING_NAMED, out);
 	}
 }
 
@@ -209,7 +204,8 @@ static __always_inline int zta_rows_9_to_12(const struct zta_tables *t, const st
 					    const struct zta_profile *p, const struct zta_prefix *g,
 					    struct zta_verdict *v)
 {
-	__u64 named = ask->answers ? ask->answers->named : 0;
+	const struct zta_answers *answers = zta_get_answers(t, ask);
+	__u64 named = answers ? answers->named : 0;
 	__u64 c = g ? (named & g->fence) : 0, own, open;
 
 	if (!c)
@@ -245,12 +241,13 @@ static __always_inline int zta_rows_9_to_12(const struct zta_tables *t, const st
 }
 
 /* Row 13: public AI end points. */
-static __always_inline int zta_row_13(const struct zta_ask *ask, const struct zta_profile *p,
-				      __u32 global_flags, const struct zta_ruling *rule,
-				      struct zta_verdict *v)
+static __always_inline int zta_row_13(const struct zta_tables *t, const struct zta_ask *ask,
+				      const struct zta_profile *p, __u32 global_flags,
+				      const struct zta_ruling *rule, struct zta_verdict *v)
 {
-	__u64 all = ask->answers ? ask->answers->outside : 0;
-	__u32 flags = ask->answers ? ask->answers->flags : 0;
+	const struct zta_answers *answers = zta_get_answers(t, ask);
+	__u64 all = answers ? answers->outside : 0;
+	__u32 flags = answers ? answers->flags : 0;
 	__u64 outside = all & p->enforced;
 	__u32 ai = flags & ZTA_ANSWER_AI_PUBLIC;
 	__u32 other = (flags & ZTA_ANSWER_OTHER) || (all & ~p->enforced) || rule->own_name;
@@ -341,7 +338,7 @@ static __always_inline void zta_judge(const struct zta_tables *t, const struct z
 		zta_set(v, ZTA_VERDICT_DENY, ZTA_REASON_QUIC, 4);
 		goto out;
 	}
-	if (!zta_row_13(ask, p, gf, &rule, v))
+	if (!zta_row_13(t, ask, p, gf, &rule, v))
 		zta_rows_14_to_16(p, gf, &rule, v);
 out:
 	zta_weaken(doc, p, ask, rule.audit, v);

@@ -40,6 +40,18 @@ struct zta_verdict {
 #define ZTA_VERDICT_CARRIED  (1U << 0) /* the address inside decided */
 #define ZTA_VERDICT_WEAKENED (1U << 1) /* audit only because of ZTA_ASK_WEAK */
 
+/* What the rules of row 14 (and the ai_public_allow entries of row 13) say. */
+struct zta_ruling {
+	__u32 rule; /* id of the winner, ZTA_RULE_NONE */
+	__u8 prefixlen;
+	__u8 action;
+	__u8 audit;
+	__u8 ai_allow;	/* row 13 is lifted */
+	__u8 own_name;	/* for this profile the address also serves an ordinary name */
+	__u8 rebinding; /* a named rule would have opened a private address without `within` */
+	__u8 pad[2];
+};
+
 #define ZTA_PORT_DNS 53
 #define ZTA_PORT_DOT 853
 

@@ -299,6 +299,7 @@ enum zta_stat {
 	ZTA_STAT_NOTE_LOST,  /* other records refused by a full ring */
 	ZTA_STAT_UNCOVERED,  /* new cgroups that matched but found the workload map full */
 	ZTA_STAT_NO_STORAGE, /* sockets whose storage could not be made */
+	ZTA_STAT_NO_ROOM,    /* calls and packets refused for want of scratch memory */
 	/* Messages of resolvers, each counted once, as what it did. */
 	ZTA_STAT_DNS_LEARNT,	/* it named an address (private link, rules, other names) */
 	ZTA_STAT_DNS_PUBLIC,	/* it gave a service's name an address outside the fence */

@@ -11,13 +11,16 @@
 
 #include "zta_policy.h"
 
-#define ZTA_SOCK_LAYOUT 1 /* version of struct zta_sock alone */
+#define ZTA_SOCK_LAYOUT 2 /* version of struct zta_sock alone */
 
 #define ZTA_SOCK_BORN	 (1U << 0) /* seen by sock_create */
 #define ZTA_SOCK_ADOPTED (1U << 1) /* marked by the daemon: older than the programs */
 #define ZTA_SOCK_INBOUND (1U << 2) /* TCP: the peer (called) opened it */
 #define ZTA_SOCK_CALLED	 (1U << 3) /* called, called_port hold */
 #define ZTA_SOCK_ACTIVE	 (1U << 4) /* TCP: connect was allowed, and no listen came after it */
+
+#define ZTA_WATCH_DNS	 (1U << 0) /* queries to a resolver */
+#define ZTA_WATCH_STREAM (1U << 1) /* the first bytes: ClientHello, proxy request */
 
 #define ZTA_CALLED_LAST ((__u64)1 << 62) /* called_time of connect: until the next call */
 
@@ -27,30 +30,32 @@
  * that only fits all of it: zta_tie().
  */
 struct zta_sock {
-	__u64 netns;	   /* cookie of its network namespace */
-	__u64 owner;	   /* leaf cgroup of its maker */
-	__u64 owner_key;   /* that one's key in the workload map */
-	__u64 caller_key;  /* of the task that called connect or sendmsg, when it differs */
-	__u64 judged;	   /* ties wire, wire_port, ZTA_CTL_WORD: such packets pass. 0 = none */
-	__u64 called_time; /* UDP: CLOCK_MONOTONIC ns of the call, or ZTA_CALLED_LAST */
-	__u64 peers_word;  /* ZTA_CTL_WORD under which closed holds */
-	__u64 peers_since; /* peers from before are forgotten (connect clears the mark) */
-	__u64 peer_tie;	   /* ties peer, peer_port */
-	__u64 peer_time;   /* CLOCK_MONOTONIC ns of the last packet of peer, 0 = none */
+	__u64 netns;	  /* cookie of its network namespace */
+	__u64 owner;	  /* leaf cgroup of its maker */
+	__u64 owner_key;  /* that one's key in the workload map */
+	__u64 caller_key; /* of the task that called connect or sendmsg, when it differs */
+	__u64 judged; /* ties wire, wire_port, watch, zta_epoch(): such packets pass. 0 = none */
+	__u64 sticky; /* TCP: patterns that named wire when it was judged, 16 bits each */
+	__u64 called_time;	/* UDP: CLOCK_MONOTONIC ns of the call, or ZTA_CALLED_LAST */
+	__u64 peers_word;	/* ZTA_CTL_WORD under which closed holds */
+	__u64 peers_since;	/* peers from before are forgotten (connect clears the mark) */
+	__u64 peer_tie;		/* ties peer, peer_port */
+	__u64 peer_time;	/* CLOCK_MONOTONIC ns of the last packet of peer, 0 = none */
 	struct zta_addr called; /* as called, normalised */
 	struct zta_addr wire;	/* destination of the packets that are judged already */
 	struct zta_addr peer;	/* last UDP peer */
 	__u16 called_port;	/* host byte order, all three */
 	__u16 wire_port;
 	__u16 peer_port;
-	__u16 closed; /* 1 = its profile is closed: all its UDP peers are kept, not only the last */
+	__u8 closed; /* 1 = its profile is closed: all its UDP peers are kept, not only the last */
+	__u8 watch;  /* ZTA_WATCH_*: what is looked at in packets that pass */
 	__u32 adopted_generation; /* ADOPTED: kept unjudged while this is in force */
 	__u32 flags;		  /* ZTA_SOCK_* */
 	__u32 pid;		  /* of the maker or last caller, host pid namespace */
 	__u32 uid;
 	char comm[ZTA_COMM_LEN];
 };
-_Static_assert(sizeof(struct zta_sock) == 184, "layout");
+_Static_assert(sizeof(struct zta_sock) == 192, "layout");
 
 /*
  * LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns. With

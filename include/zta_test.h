@@ -8,7 +8,7 @@
 
 #define ZTA_TEST_PAD 64 /* bytes in front: the kernel wants to see packet headers there */
 
-/* zta_decide_test: no live answers. services: the lowest bit of the verdict's only. */
+/* zta_decide_test: no live answers. */
 struct zta_test_case {
 	struct zta_addr addr; /* in: as called, not normalised */
 	__u32 profile;	      /* in */

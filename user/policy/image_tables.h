@@ -52,12 +52,22 @@ static inline const struct zta_rule *zta_get_rule(const struct zta_tables *t, __
 static inline __u32 zta_match(const struct zta_tables *t, struct zta_list list, __u32 port,
 			      __u32 proto_bit);
 
+static inline const struct zta_answers *zta_get_answers(const struct zta_tables *t,
+							const struct zta_ask *ask);
+
 struct zta_ask;
 struct zta_ruling;
 static inline void zta_rules_of(const struct zta_tables *t, const struct zta_ask *ask,
 				__u32 global_flags, struct zta_ruling *out);
 
 #include "zta_decide.h"
+
+static inline const struct zta_answers *zta_get_answers(const struct zta_tables *t,
+							const struct zta_ask *ask)
+{
+	(void)t;
+	return ask->answers;
+}
 
 static inline void zta_rules_of(const struct zta_tables *t, const struct zta_ask *ask,
 				__u32 global_flags, struct zta_ruling *out)
