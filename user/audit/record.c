@@ -14,6 +14,14 @@
 #include "zta_event.h"
 #include "zta_reason.h"
 
+/* Types that are decisions, by their words. */
+static const char *const decisions[] = {
+	[ZTA_EVENT_EGRESS] = "egress",
+	[ZTA_EVENT_SOCKET] = "socket",
+	[ZTA_EVENT_DNS] = "dns",
+	[ZTA_EVENT_TLS] = "tls",
+};
+
 /* An object being filled. The first failure sticks, members after it are dropped. */
 struct members {
 	json_t *object;
@@ -124,7 +132,13 @@ static bool has_port(uint8_t proto)
 	       proto == IPPROTO_DCCP || proto == IPPROTO_UDPLITE;
 }
 
-static void add_destination(struct members *m, const struct zta_event *e)
+static const char *name_of(const struct zta_event *e, const struct record_ctx *ctx)
+{
+	return e->name && ctx->names->name ? ctx->names->name(ctx->ctx, e->name) : NULL;
+}
+
+static void add_destination(struct members *m, const struct zta_event *e,
+			    const struct record_ctx *ctx)
 {
 	char text[INET6_ADDRSTRLEN], protocol[WORD_PROTOCOL_LEN];
 	struct members dst = begin(), called = begin();
@@ -138,15 +152,31 @@ static void add_destination(struct members *m, const struct zta_event *e)
 		if (has_port(e->proto))
 			add_number(&dst, "port", e->port);
 		add_text(&dst, "protocol", word_protocol(e->proto, protocol));
+		if (e->type != ZTA_EVENT_TLS) /* what it shows is no name of the address yet */
+			add_text(&dst, "name", name_of(e, ctx));
 		add_text(&called, "address", word_address(&e->called, text));
 	}
 	add_object(m, "destination", &dst);
 	add_object(m, "called", &called);
 }
 
+/* What was said about the name: by a resolver, or by the workload to a server. */
+static void add_said(struct members *m, const struct zta_event *e, const struct record_ctx *ctx)
+{
+	json_t *answer;
+
+	if (e->type == ZTA_EVENT_TLS)
+		add_text(m, "server_name", name_of(e, ctx));
+	if (e->type != ZTA_EVENT_DNS || (e->flags & ZTA_EVENT_FOLDED) || !ctx->names->answer)
+		return;
+	answer = ctx->names->answer(ctx->ctx, e);
+	if (answer)
+		add(m, "answer", answer);
+}
+
 static void add_decision(struct members *m, const struct zta_event *e, const struct record_ctx *ctx)
 {
-	add_text(m, "type", e->type == ZTA_EVENT_SOCKET ? "socket" : "egress");
+	add_text(m, "type", decisions[e->type]);
 	add_text(m, "verdict", word_verdict(e->verdict));
 	add_text(m, "reason", word_reason(e->reason));
 	if (e->row)
@@ -154,7 +184,8 @@ static void add_decision(struct members *m, const struct zta_event *e, const str
 	add_text(m, "hook", word_hook(e->hook));
 	add_workload(m, e, ctx);
 	add_process(m, e);
-	add_destination(m, e);
+	add_destination(m, e, ctx);
+	add_said(m, e, ctx);
 	if (e->services && ctx->names->service)
 		add_text(m, "service", ctx->names->service(ctx->ctx, e->services));
 	if (e->rule != ZTA_RULE_NONE && ctx->names->rule)
@@ -181,10 +212,11 @@ static void add_orphan(struct members *m, const struct zta_event *e, const struc
 
 int record_from_event(const struct zta_event *e, const struct record_ctx *ctx, json_t **ret)
 {
-	bool decision = e->type == ZTA_EVENT_EGRESS || e->type == ZTA_EVENT_SOCKET;
+	bool decision = e->type < sizeof(decisions) / sizeof(decisions[0]) && decisions[e->type];
 	struct members m;
 
-	if (e->type == ZTA_EVENT_CGROUP || (e->flags & ZTA_EVENT_SELFTEST))
+	if (e->type == ZTA_EVENT_CGROUP || e->type == ZTA_EVENT_ANSWER ||
+	    (e->flags & ZTA_EVENT_SELFTEST))
 		return -ENODATA;
 	if (!decision && e->type != ZTA_EVENT_ORPHAN)
 		return -EINVAL;

@@ -24,6 +24,10 @@ struct record_names {
 	const char *(*cgroup)(void *ctx, uint64_t id);
 	const char *(*owner)(void *ctx, uint64_t cgroup_id);
 	const char *(*hint)(void *ctx, const struct zta_event *e);
+	/* A name by its hash. */
+	const char *(*name)(void *ctx, uint64_t hash);
+	/* What a resolver said, for type dns: {"resolver","question","chain","addresses"}, new. */
+	json_t *(*answer)(void *ctx, const struct zta_event *e);
 };
 
 struct record_ctx {
@@ -39,13 +43,13 @@ void record_clock(struct record_ctx *ctx);
 
 /**
  * record_from_event() - The record of a decision
- * @e:		of type egress or socket; an orphan note becomes a lifecycle record
+ * @e:		of type egress, socket, dns or tls; an orphan note becomes a lifecycle record
  * @ret:	new reference
  *
  * Bytes that are not UTF-8 (comm and paths are the workload's to choose) become U+FFFD: no
  * workload can keep its record from being written.
- * Return: 0, -ENODATA for notes that are not for the journal (new cgroup, self-test), -EINVAL for
- * a record that no program of ours makes, -ENOMEM.
+ * Return: 0, -ENODATA for notes that are not for the journal (new cgroup, an answer, self-test),
+ * -EINVAL for a record that no program of ours makes, -ENOMEM.
  */
 int record_from_event(const struct zta_event *e, const struct record_ctx *ctx, json_t **ret);
 

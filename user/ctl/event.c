@@ -36,11 +36,15 @@ static int add_detail(struct buf *b, const json_t *event)
 	return buf_puts(b, "");
 }
 
-static int add_address(struct buf *b, const json_t *d)
+/* With the name that it has, or that a server was called by there. */
+static int add_address(struct buf *b, const json_t *event, const json_t *d)
 {
 	const char *address = print_string(d, "address"), *protocol = print_string(d, "protocol");
 	const char *name = print_string(d, "name");
 	int r;
+
+	if (!*name)
+		name = print_string(event, "server_name");
 
 	r = buf_printf(b, strchr(address, ':') ? "[%s]" : "%s", address);
 	if (r == 0 && json_object_get(d, "port"))
@@ -59,7 +63,7 @@ char *event_destination(const json_t *event)
 	int r;
 
 	if (*print_string(d, "address"))
-		r = add_address(&b, d);
+		r = add_address(&b, event, d);
 	else if (*print_string(d, "name"))
 		r = buf_puts(&b, print_string(d, "name"));
 	else if (*print_string(d, "protocol"))

@@ -50,14 +50,29 @@ static void print_destination(const struct ctl *c, const json_t *v)
 		    print_string(v, "protocol"), *carried ? ", which carries " : "", carried);
 }
 
+static void print_chain(const struct ctl *c, const char *asked, const json_t *chain)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (chain, i, name)
+		(void)buf_printf(&text, " -> %s", json_string_value(name));
+	if (text.data)
+		print_field(c->color, "chain", PRINT_PLAIN, "%s%s", asked, text.data);
+}
+
 static void print_one(const struct ctl *c, const json_t *v)
 {
+	const json_t *answer = json_object_get(v, "answer");
 	const char *verdict = print_string(v, "verdict");
 	json_int_t row = print_integer(v, "row");
 
 	print_verdict(c, verdict, print_string(v, "reason"));
 	print_destination(c, v);
 	print_field(c->color, "name", PRINT_PLAIN, "%s", print_string(v, "name"));
+	print_field(c->color, "sni", PRINT_PLAIN, "%s", print_string(v, "server_name"));
+	print_chain(c, print_string(v, "answer.question"), json_object_get(answer, "chain"));
 	print_field(c->color, "profile", PRINT_PLAIN, "%s", print_string(v, "profile"));
 	print_field(c->color, "cgroup", PRINT_PLAIN, "%s", print_string(v, "cgroup"));
 	if (row > 0 && (size_t)row < sizeof(rows) / sizeof(rows[0]))
@@ -71,18 +86,6 @@ static void print_one(const struct ctl *c, const json_t *v)
 	else
 		print_field(c->color, "mode", PRINT_PLAIN, "%s", print_string(v, "mode"));
 	print_field(c->color, "hint", PRINT_PLAIN, "%s", print_string(v, "hint"));
-}
-
-static void print_chain(const struct ctl *c, const char *asked, const json_t *chain)
-{
-	_cleanup_buf_ struct buf text = { 0 };
-	const json_t *name;
-	size_t i;
-
-	json_array_foreach (chain, i, name)
-		(void)buf_printf(&text, " -> %s", json_string_value(name));
-	if (text.data)
-		print_field(c->color, "chain", PRINT_PLAIN, "%s%s", asked, text.data);
 }
 
 void question_print(const struct ctl *c, const json_t *v)

@@ -53,8 +53,9 @@ static void copy(json_t *to, const char *name, json_t *from, const char *member)
 /* What was decided then, in the shape of an answer about now. */
 static json_t *record_json(json_t *record)
 {
-	static const char *const same[] = { "seq",     "time", "type", "verdict", "reason", "row",
-					    "service", "rule", "hint", "count",	  "hook",   NULL };
+	static const char *const same[] = { "seq",    "time",	 "type",	"verdict", "reason",
+					    "row",    "service", "rule",	"hint",	   "count",
+					    "answer", "hook",	 "server_name", NULL };
 	const char *verdict = json_string_value(json_object_get(record, "verdict"));
 	json_t *destination = json_object_get(record, "destination");
 	json_t *workload = json_object_get(record, "workload");

@@ -13,6 +13,7 @@
 #include "daemon/store.h"
 #include "metrics/metrics.h"
 
+struct answers;
 struct control_server;
 struct dispatch;
 struct expose;
@@ -36,6 +37,7 @@ struct daemon {
 	struct store store;
 	struct loop *loop;
 	struct names *names;
+	struct answers *answers;
 	struct journal *journal; /* NULL: could not be opened, records are lost and counted */
 	uint64_t journal_tried;	 /* CLOCK_MONOTONIC ns of the last attempt to open it */
 	uint64_t journal_lost;	 /* decisions that were never handed to a journal */

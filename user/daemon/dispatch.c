@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
+#include "daemon/answers.h"
 #include "daemon/daemon.h"
 #include "daemon/monitor.h"
 #include "daemon/names.h"
@@ -19,6 +20,7 @@
 #include "kern/sockdiag.h"
 #include "net/loop.h"
 #include "zta_event.h"
+#include "zta_reason.h"
 
 #define BATCH	  128 /* records between two turns of the loop */
 #define DRAIN_MAX ((ZTA_DENIAL_RING_BYTES + ZTA_NOTE_RING_BYTES) / sizeof(struct zta_event))
@@ -41,6 +43,23 @@ static void close_cut(struct dispatch *x, const struct zta_event *e)
 	(void)sock_close_event(e);
 }
 
+/* Somebody answers in a resolver's place, where no answer is believed: told once a workload. */
+static void take_captured(struct daemon *d, const struct zta_event *note)
+{
+	struct zta_event e = *note;
+	json_t *record = NULL;
+
+	if (!answers_first_captured(d, note->workload))
+		return;
+	e.type = ZTA_EVENT_DNS;
+	e.verdict = ZTA_VERDICT_ALLOW;
+	e.reason = ZTA_REASON_CAPTURED_DNS;
+	e.rule = ZTA_RULE_NONE;
+	e.count = 1;
+	(void)record_from_event(&e, names_ctx(d), &record); /* NULL is counted */
+	notes_put(d, record);
+}
+
 static void take_event(void *ctx, const struct zta_event *e)
 {
 	struct daemon *d = ctx;
@@ -55,6 +74,16 @@ static void take_event(void *ctx, const struct zta_event *e)
 		monitor_rescan_soon(d);
 		return;
 	}
+	if (e->type == ZTA_EVENT_ANSWER) {
+		answers_note(d, (const struct zta_answer_note *)e);
+		return;
+	}
+	if (e->type == ZTA_EVENT_CAPTURED) {
+		take_captured(d, e);
+		return;
+	}
+	if (e->type == ZTA_EVENT_DNS)
+		kern_ring_notes(d->dispatch->ring); /* what it speaks of came before it */
 	r = record_from_event(e, names_ctx(d), &record);
 	if (r == -ENODATA)
 		return;

@@ -14,6 +14,7 @@
 #include "base/diag.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/answers.h"
 #include "daemon/api.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
@@ -124,6 +125,7 @@ static const struct stage {
 	{ "state", store_up, store_down, true },
 	{ "loop", loop_up, loop_down, true },
 	{ "names", names_up, names_down, true },
+	{ "answers", answers_up, answers_down, true },
 	{ "listen", api_up, api_down, false },
 	{ "drop", drop_up, NULL, true },
 	{ "journal", notes_up, notes_down, true },

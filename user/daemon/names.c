@@ -8,14 +8,17 @@
 #include "audit/record.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "daemon/answers.h"
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
+#include "kern/learnt.h"
 #include "kern/object.h"
 #include "policy/brief.h"
 #include "policy/hint.h"
 #include "workload/cgroup.h"
 #include "workload/registry.h"
 #include "zta_event.h"
+#include "zta_names.h"
 
 struct names {
 	struct record_ctx ctx;
@@ -23,6 +26,7 @@ struct names {
 	uint32_t old_generation;
 	char *cgroup; /* last answers that had to be made up, until the next call */
 	char *hint;
+	char text[ZTA_NAME_OCTETS];
 	char place[BRIEF_PLACE_LEN];
 };
 
@@ -85,6 +89,13 @@ static const char *owner_name(void *ctx, uint64_t id)
 	return e && b ? policy_brief_owner(b, e->entry) : NULL;
 }
 
+static const char *text_of(void *ctx, uint64_t hash)
+{
+	const struct daemon *d = ctx;
+
+	return kern_text_get(d->kern, hash, d->names->text) == 0 ? d->names->text : NULL;
+}
+
 static const char *hint(void *ctx, const struct zta_event *e)
 {
 	const struct daemon *d = ctx;
@@ -95,12 +106,20 @@ static const char *hint(void *ctx, const struct zta_event *e)
 		.service = s ? s->name : NULL,
 		.preset = s ? s->preset : NULL,
 		.profile = profile_name(ctx, e->profile),
+		.name = e->name ? text_of(ctx, e->name) : NULL,
 		.port = e->port,
 	};
 
 	free(d->names->hint);
 	d->names->hint = hint_text(&h);
 	return d->names->hint;
+}
+
+static json_t *answer(void *ctx, const struct zta_event *e)
+{
+	struct daemon *d = ctx;
+
+	return answers_json(d, e, text_of(d, e->name));
 }
 
 static const struct record_names callbacks = {
@@ -110,6 +129,8 @@ static const struct record_names callbacks = {
 	.cgroup = cgroup_name,
 	.owner = owner_name,
 	.hint = hint,
+	.name = text_of,
+	.answer = answer,
 };
 
 int names_up(struct daemon *d, struct diag *diag)

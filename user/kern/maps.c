@@ -311,7 +311,9 @@ static uint64_t count_keys(int fd, size_t key_size, size_t value_size)
 static bool is_counted(enum kern_map map)
 {
 	return map == KERN_MAP_WORKLOADS || map == KERN_MAP_CGSTATE || map == KERN_MAP_LOCAL ||
-	       map == KERN_MAP_FOLD || map == KERN_MAP_PEERS || map == KERN_MAP_COUNTERS;
+	       map == KERN_MAP_FOLD || map == KERN_MAP_PEERS || map == KERN_MAP_COUNTERS ||
+	       map == KERN_MAP_LEARNT || map == KERN_MAP_OTHERS || map == KERN_MAP_TEXTS ||
+	       map == KERN_MAP_QUERIES;
 }
 
 int kern_map_usage(struct kern *k, struct kern_map_use **ret, size_t *ret_n)

@@ -9,6 +9,7 @@
 #include "kern/pins.h"
 #include "kern/target.h"
 #include "zta_event.h"
+#include "zta_names.h"
 #include "zta_reason.h"
 #include "zta_sock.h"
 
@@ -37,7 +38,11 @@
 	X(DENIALS, "zta_denials", ZTA_EVENT_LAYOUT)   \
 	X(NOTES, "zta_notes", ZTA_EVENT_LAYOUT)       \
 	X(PEERS, "zta_peers", ZTA_SOCK_LAYOUT)        \
-	X(SOCKETS, "zta_sockets", ZTA_SOCK_LAYOUT)
+	X(SOCKETS, "zta_sockets", ZTA_SOCK_LAYOUT)    \
+	X(LEARNT, "zta_learnt", ZTA_LEARNT_LAYOUT)    \
+	X(OTHERS, "zta_others", ZTA_LEARNT_LAYOUT)    \
+	X(TEXTS, "zta_texts", ZTA_LEARNT_LAYOUT)      \
+	X(QUERIES, "zta_queries", ZTA_LEARNT_LAYOUT)
 
 #define KERN_ENUM_MAP(sym, name, version) KERN_MAP_##sym,
 enum kern_map { KERN_MAPS(KERN_ENUM_MAP) KERN_MAP_COUNT };

@@ -3,24 +3,38 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "kern/object_private.h"
 
 struct kern_ring {
 	struct ring_buffer *rb;
+	struct ring_buffer *notes; /* the ring of notes once more, to be read alone */
 	kern_ring_cb cb;
 	void *ctx;
 	int left; /* records that may still be handed out in this call */
 	int done;
 };
 
+/* A record of another shape cannot be, the rings have a version. It would be skipped. */
+static bool is_whole(const void *data, size_t size)
+{
+	const size_t head = offsetof(struct zta_answer_note, message);
+	const struct zta_answer_note *note = data;
+
+	if (size < sizeof(note->event))
+		return false;
+	return note->event.type != ZTA_EVENT_ANSWER ||
+	       (size >= head && note->len <= ZTA_ANSWER_BYTES && note->len <= size - head);
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct kern_ring *ring = ctx;
 
-	/* a record of another shape cannot be: the rings have a version; it would be skipped */
-	if (size >= sizeof(struct zta_event)) {
+	if (is_whole(data, size)) {
 		ring->cb(ring->ctx, data);
 		ring->done++;
 	}
@@ -38,6 +52,10 @@ int kern_ring_open(struct kern *k, kern_ring_cb cb, void *ctx, struct kern_ring 
 	ring->ctx = ctx;
 	ring->rb = ring_buffer__new(k->map[KERN_MAP_DENIALS], on_record, ring, NULL);
 	r = ring->rb ? ring_buffer__add(ring->rb, k->map[KERN_MAP_NOTES], on_record, ring) : -errno;
+	if (r == 0) {
+		ring->notes = ring_buffer__new(k->map[KERN_MAP_NOTES], on_record, ring, NULL);
+		r = ring->notes ? 0 : -errno;
+	}
 	if (r < 0) {
 		kern_ring_close(ring);
 		return r;
@@ -50,6 +68,7 @@ void kern_ring_close(struct kern_ring *ring)
 {
 	if (!ring)
 		return;
+	ring_buffer__free(ring->notes);
 	ring_buffer__free(ring->rb);
 	free(ring);
 }
@@ -67,4 +86,13 @@ int kern_ring_consume(struct kern_ring *ring, int max)
 	ring->done = 0;
 	r = ring_buffer__consume(ring->rb);
 	return r < 0 && r != -EAGAIN ? r : ring->done;
+}
+
+void kern_ring_notes(struct kern_ring *ring)
+{
+	int left = ring->left;
+
+	ring->left = ZTA_NOTE_RING_BYTES / sizeof(struct zta_event); /* as many as fit */
+	(void)ring_buffer__consume(ring->notes); /* what is left comes by itself */
+	ring->left = left;
 }

@@ -8,7 +8,8 @@ struct kern;
 struct kern_ring;
 struct zta_event;
 
-typedef void (*kern_ring_cb)(void *ctx, const struct zta_event *e); /* borrowed for the call */
+/* Borrowed for the call. Of type ANSWER it is a struct zta_answer_note, whole as it says. */
+typedef void (*kern_ring_cb)(void *ctx, const struct zta_event *e);
 
 /* Return: 0 or -errno. The ring must be closed before the handle. */
 int kern_ring_open(struct kern *k, kern_ring_cb cb, void *ctx, struct kern_ring **ret);
@@ -17,6 +18,12 @@ CLEANUP_DEFINE(struct kern_ring *, kern_ring_close)
 
 /* Readable (level-triggered) while there are records. */
 int kern_ring_fd(const struct kern_ring *ring);
+
+/*
+ * Hand out what has come on the ring of notes, from within the callback of a denial: the kernel
+ * puts the note of an answer there before the denial that speaks of it.
+ */
+void kern_ring_notes(struct kern_ring *ring);
 
 /**
  * kern_ring_consume() - Hand out what has come

@@ -50,7 +50,19 @@ static const char *hint(void *ctx, const struct zta_event *e)
 	return e->reason == ZTA_REASON_RESOLVES_PUBLIC ? "link the zone" : NULL;
 }
 
-static const struct record_names names = { profile, service, rule, cgroup, owner, hint };
+static const char *name_text(void *ctx, uint64_t hash)
+{
+	return hash == 77 ? "my.openai.azure.com" : hash == 78 ? "x\xff.example" : NULL;
+}
+
+static json_t *answer(void *ctx, const struct zta_event *e)
+{
+	return e->name == 77 ? json_pack("{s:s}", "resolver", "10.0.0.53") : NULL;
+}
+
+static const struct record_names names = {
+	profile, service, rule, cgroup, owner, hint, name_text, answer,
+};
 static const struct record_names no_names;
 
 /* 2026-11-23T20:25:01.123456789Z when the event's clock says 1 s. */
@@ -219,6 +231,62 @@ static void a_refused_socket_names_its_protocol(void **state)
 	}
 }
 
+static void names_and_answers_are_told_where_they_belong(void **state)
+{
+	const struct record_ctx bare = { .names = &no_names };
+	static const char head[] = "\"verdict\":\"deny\",\"reason\":\"%s\",\"hook\":"
+				   "\"ingress\",\"destination\":{\"address\":\"20.1.2.3\","
+				   "\"port\":443,\"protocol\":\"tcp\"%s},%s\"count\":1}";
+	const struct record_ctx only_names = { .names = &(const struct record_names){
+						       .name = name_text, .answer = answer } };
+	static const struct {
+		uint8_t type, reason;
+		uint64_t name;
+		const char *type_word, *reason_word, *in_destination, *after;
+	} cases[] = {
+		{ ZTA_EVENT_EGRESS, ZTA_REASON_AI_PUBLIC, 77, "egress", "ai-public",
+		  ",\"name\":\"my.openai.azure.com\"", "" },
+		{ ZTA_EVENT_EGRESS, ZTA_REASON_AI_PUBLIC, 99, "egress", "ai-public", "", "" },
+		{ ZTA_EVENT_DNS, ZTA_REASON_RESOLVES_PUBLIC, 77, "dns", "resolves-public",
+		  ",\"name\":\"my.openai.azure.com\"", "\"answer\":{\"resolver\":\"10.0.0.53\"}," },
+		{ ZTA_EVENT_DNS, ZTA_REASON_NAME_NOT_ALLOWED, 78, "dns", "name-not-allowed",
+		  ",\"name\":\"x\xef\xbf\xbd.example\"", "" },
+		{ ZTA_EVENT_TLS, ZTA_REASON_SNI_PUBLIC, 77, "tls", "sni-public", "",
+		  "\"server_name\":\"my.openai.azure.com\"," },
+		{ ZTA_EVENT_TLS, ZTA_REASON_ECH, 0, "tls", "ech", "", "" },
+		{ ZTA_EVENT_TLS, ZTA_REASON_PROXY_AI, 77, "tls", "proxy-ai", "",
+		  "\"server_name\":\"my.openai.azure.com\"," },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct zta_event e = denial();
+		char rest[512], want[600];
+
+		e = (struct zta_event){ .type = cases[i].type,
+					.verdict = ZTA_VERDICT_DENY,
+					.reason = cases[i].reason,
+					.hook = ZTA_HOOK_INGRESS,
+					.proto = IPPROTO_TCP,
+					.port = 443,
+					.rule = ZTA_RULE_NONE,
+					.addr = e.addr,
+					.count = 1,
+					.name = cases[i].name };
+		sprintf(rest, head, cases[i].reason_word, cases[i].in_destination, cases[i].after);
+		sprintf(want, "\"type\":\"%s\",%s", cases[i].type_word, rest);
+		expect(&e, &only_names, want);
+		sprintf(rest, head, cases[i].reason_word, "", "");
+		sprintf(want, "\"type\":\"%s\",%s", cases[i].type_word, rest);
+		expect(&e, &bare, want);
+		e.flags = ZTA_EVENT_FOLDED; /* many destinations: no one of them */
+		sprintf(want,
+			"\"type\":\"%s\",\"verdict\":\"deny\",\"reason\":\"%s\",\"hook\":"
+			"\"ingress\",\"count\":1,\"folded\":true}",
+			cases[i].type_word, cases[i].reason_word);
+		expect(&e, &bare, want);
+	}
+}
+
 static void a_workload_cannot_silence_its_record_by_its_name(void **state)
 {
 	struct zta_event e = denial();
@@ -272,6 +340,12 @@ static void notes_and_records_of_no_use_are_told_apart(void **state)
 	e = denial();
 	e.type = ZTA_EVENT_CGROUP;
 	assert_int_equal(record_from_event(&e, &ctx, &record), -ENODATA);
+	e.type = ZTA_EVENT_ANSWER;
+	assert_int_equal(record_from_event(&e, &ctx, &record), -ENODATA);
+	e.type = ZTA_EVENT_CAPTURED; /* not as it is */
+	assert_int_equal(record_from_event(&e, &ctx, &record), -EINVAL);
+	e.type = 0;
+	assert_int_equal(record_from_event(&e, &ctx, &record), -EINVAL);
 	e.type = 99;
 	assert_int_equal(record_from_event(&e, &ctx, &record), -EINVAL);
 	e = denial();
@@ -353,6 +427,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_not_there),
 		cmocka_unit_test(destinations_say_what_was_called_and_what_is_inside),
 		cmocka_unit_test(a_refused_socket_names_its_protocol),
+		cmocka_unit_test(names_and_answers_are_told_where_they_belong),
 		cmocka_unit_test(a_workload_cannot_silence_its_record_by_its_name),
 		cmocka_unit_test(text_that_is_not_utf8_is_repaired_and_no_other),
 		cmocka_unit_test(notes_and_records_of_no_use_are_told_apart),
