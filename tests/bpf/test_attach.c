@@ -123,7 +123,7 @@ static void test_another_layout_takes_over(void **state)
 	uint32_t before[ZTA_HOOK_COUNT], after[ZTA_HOOK_COUNT];
 	struct site *s = *state;
 	struct kern_opts next = site_opts(s);
-	uint64_t stats[ZTA_STAT_COUNT], seen;
+	uint64_t stats[ZTA_STAT_COUNT], seen, seed;
 	char *old = str_dup_printf("%s/v%u", s->bpffs, ZTA_LAYOUT_VERSION);
 	char *new = str_dup_printf("%s/v%u", s->bpffs, ZTA_LAYOUT_VERSION + 1);
 
@@ -133,12 +133,15 @@ static void test_another_layout_takes_over(void **state)
 	assert_int_equal(kern_stats_read(s->kern, stats), 0);
 	seen = stats[ZTA_STAT_SEEN];
 	assert_true(seen > 0);
+	seed = kern_ctl_get(s->kern, ZTA_CTL_SEED);
+	assert_true(seed != 0);
 	link_ids(s, before);
 	site_close(s);
 
 	site_open_with(s, &next);
 	assert_false(kern_adopted(s->kern));
 	assert_true(kern_was_attached(s->kern));
+	assert_true(kern_ctl_get(s->kern, ZTA_CTL_SEED) == seed);
 	assert_int_equal(site_connect(s, "", PUBLIC, 443), EPERM); /* by the old set */
 	site_apply(s, CLOSED);
 	site_attach(s);
@@ -147,6 +150,10 @@ static void test_another_layout_takes_over(void **state)
 	assert_int_equal(site_connect(s, "", PUBLIC, 443), EPERM);
 	assert_int_equal(kern_stats_read(s->kern, stats), 0);
 	assert_true(stats[ZTA_STAT_SEEN] > seen); /* carried over */
+	site_close(s);
+	site_open_with(s, &next);
+	assert_true(kern_adopted(s->kern));
+	assert_true(kern_ctl_get(s->kern, ZTA_CTL_SEED) == seed);
 	assert_int_equal(access(old, F_OK), -1);
 	assert_int_equal(access(new, F_OK), 0);
 	free(old);

@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/diag.h"
@@ -279,18 +280,41 @@ static int make_zero_counter(struct kern *k)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Was a policy ever put in force in a pinned set? A start may have ended before that. */
-static bool has_policy(const struct kern *k)
+/* A setting of a pinned set, as far as that set has it; 0 = not set. */
+static uint64_t old_ctl(const struct kern *k, uint32_t layout, __u32 which)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	__u32 which = ZTA_CTL_WORD;
-	__u64 word = 0;
+	__u64 value = 0;
 
-	if (pins_path(&k->pins, path, "v%u/%s", k->layout, kern_map_names[KERN_MAP_CONTROL]) < 0)
-		return false;
+	if (pins_path(&k->pins, path, "v%u/%s", layout, kern_map_names[KERN_MAP_CONTROL]) < 0)
+		return 0;
 	fd = bpf_obj_get(path);
-	return fd >= 0 && bpf_map_lookup_elem(fd, &which, &word) == 0 && word;
+	if (fd < 0 || bpf_map_lookup_elem(fd, &which, &value) < 0)
+		return 0;
+	return value;
+}
+
+/*
+ * The hashes of names that learnt answers hold are made with it: as old as they are, whatever the
+ * layout.
+ */
+static int set_seed(struct kern *k)
+{
+	uint64_t seed = kern_ctl_get(k, ZTA_CTL_SEED);
+
+	if (!seed && k->old_layout)
+		seed = old_ctl(k, k->old_layout, ZTA_CTL_SEED);
+	while (!seed)
+		if (getrandom(&seed, sizeof(seed), 0) < 0 && errno != EINTR)
+			return -errno;
+	return kern_ctl_set(k, ZTA_CTL_SEED, seed);
+}
+
+/* Was a policy ever put in force in a pinned set? A start may have ended before that. */
+static bool has_policy(const struct kern *k)
+{
+	return old_ctl(k, k->layout, ZTA_CTL_WORD) != 0;
 }
 
 static int start(struct kern *k, const struct kern_opts *o, struct diag *d)
@@ -312,6 +336,8 @@ static int start(struct kern *k, const struct kern_opts *o, struct diag *d)
 	if (r < 0)
 		return r;
 	r = set_place(k);
+	if (!r)
+		r = set_seed(k);
 	if (!r)
 		r = make_zero_counter(k);
 	if (!r)
