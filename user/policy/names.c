@@ -89,14 +89,26 @@ void name_normalise(const char *text, char ret[NAME_TEXT_LEN])
 	ret[n] = '\0';
 }
 
+size_t name_backwards(const char *text, char ret[ZTA_NAME_TEXT])
+{
+	const char *p = is_wild(text) ? text + 1 : text;
+	size_t len = length(p), n = len < ZTA_NAME_TEXT ? len : ZTA_NAME_TEXT;
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (char)tolower((unsigned char)p[len - 1 - i]);
+	memset(ret + n, 0, ZTA_NAME_TEXT - n);
+	return p == text && n < ZTA_NAME_TEXT ? n + 1 : n;
+}
+
 bool name_match(const char *pattern, const char *name)
 {
-	size_t p = length(pattern), n = length(name);
+	char p[ZTA_NAME_TEXT], n[ZTA_NAME_TEXT];
+	size_t octets = name_backwards(pattern, p);
 
-	if (!is_wild(pattern))
-		return p == n && !strncasecmp(pattern, name, n);
-	p--; /* without the '*': ".example.com" */
-	return n > p && name[0] != '.' && !strncasecmp(pattern + 1, name + n - p, p);
+	if (name[0] == '.' || name[0] == '\0')
+		return false; /* no name; "*.a" would match ".a" */
+	(void)name_backwards(name, n);
+	return !memcmp(p, n, octets);
 }
 
 unsigned name_labels(const char *text)
