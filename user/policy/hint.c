@@ -68,6 +68,33 @@ static const struct {
 	  "if the workload needs it, add an egress rule or a service to its profile" },
 	{ ZTA_REASON_MALFORMED, "the packet says something else than the call: IPv4 options, a "
 				"routing header, or a header that cannot be read" },
+	{ ZTA_REASON_NAME_NOT_ALLOWED,
+	  "if the workload needs {name}, list it in \"dns\".\"allow\" or in "
+	  "a rule of profile \"{profile}\"" },
+	{ ZTA_REASON_NAME_NOT_ALLOWED,
+	  "if the workload needs the name, list it in \"dns\".\"allow\" or "
+	  "in a rule of its profile" },
+	{ ZTA_REASON_SNI_MISMATCH,
+	  "connect with the name that the address was resolved for: TLS without "
+	  "server name, ECH and other protocols need a rule with \"tls\": "
+	  "false" },
+	{ ZTA_REASON_SNI_PUBLIC, "connect to {name} by its private end point: this address is not "
+				 "inside the fence" },
+	{ ZTA_REASON_SNI_PUBLIC,
+	  "connect to the name by its private end point: this address is not "
+	  "inside the fence" },
+	{ ZTA_REASON_ECH, "switch off encrypted client hello in the client: the name that it asks "
+			  "for cannot be seen" },
+	{ ZTA_REASON_PROXY_AI, "add the suffix of {name} to NO_PROXY, so that it is reached by its "
+			       "private end point" },
+	{ ZTA_REASON_PROXY_AI,
+	  "add the suffix of the name to NO_PROXY, so that it is reached by its "
+	  "private end point" },
+	{ ZTA_REASON_PROXY_NAME,
+	  "if the workload needs {name}, add a rule with \"proxy\" and this name "
+	  "to profile \"{profile}\"; a proxy passes CONNECT only" },
+	{ ZTA_REASON_PROXY_NAME, "if the workload needs the name, add a rule with \"proxy\" to its "
+				 "profile; a proxy passes CONNECT only" },
 	{ ZTA_REASON_NO_STORAGE, "the kernel had no memory for this socket: close sockets or raise "
 				 "net.core.optmem_max" },
 };

@@ -147,7 +147,8 @@ static void covers_every_reason(const size_t *reasons)
 	static const uint8_t never[] = { ZTA_REASON_NONE, ZTA_REASON_NO_STORAGE, ZTA_REASON_ADOPTED,
 					 ZTA_REASON_NETWORK };
 
-	for (unsigned i = 0; i < ZTA_REASON_COUNT; i++)
+	/* those from NAME_NOT_ALLOWED on are given by what a packet says, not by the table */
+	for (unsigned i = 0; i < ZTA_REASON_NAME_NOT_ALLOWED; i++)
 		if (!memchr(never, (int)i, sizeof(never)) && !reasons[i])
 			fail_msg("no case had reason %u", i);
 }

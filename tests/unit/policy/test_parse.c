@@ -99,6 +99,14 @@ static void test_64_services(void **state)
 	assert_limit(&l, 64, "services[64]", "more than 64");
 }
 
+static void test_32_proxies(void **state)
+{
+	static const struct list l = { "\"proxies\":[",
+				       "{\"name\":\"p%zu\",\"cidrs\":[\"10.0.0.1\"]}", "]}" };
+
+	assert_limit(&l, 32, "proxies[32]", "more than 32");
+}
+
 static void test_256_profiles(void **state)
 {
 	static const struct list l = { "\"profiles\":[", "{\"name\":\"p%zu\"}", "]}" };
@@ -389,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_64_services),
+		cmocka_unit_test(test_32_proxies),
 		cmocka_unit_test(test_256_profiles),
 		cmocka_unit_test(test_4096_workloads),
 		cmocka_unit_test(test_256_sets),
