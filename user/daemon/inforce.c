@@ -134,18 +134,26 @@ static struct before *remember(const struct daemon *d)
 {
 	struct before *b = malloc(sizeof(*b));
 
-	if (b)
-		*b = (struct before){ .generation = d->store.generation,
-				      .policy = d->store.policy,
-				      .ids = d->store.ids,
-				      .undocumented = d->inforce->undocumented };
+	if (!b)
+		return NULL;
+	*b = (struct before){ .generation = d->store.generation,
+			      .policy = d->store.policy,
+			      .undocumented = d->inforce->undocumented };
+	store_set_ids(&b->ids, &d->store.ids);
 	return b;
+}
+
+static void forget(struct before **b)
+{
+	if (*b)
+		pattern_ids_unref((*b)->ids.patterns);
+	free(*b);
 }
 
 static void take_back(struct daemon *d, const struct before *b)
 {
 	d->store.policy = b->policy;
-	d->store.ids = b->ids;
+	store_set_ids(&d->store.ids, &b->ids);
 	d->store.generation = b->generation;
 	d->inforce->undocumented = b->undocumented;
 	inforce_save(d);
@@ -155,7 +163,7 @@ static void take_back(struct daemon *d, const struct before *b)
 static int switch_to(struct daemon *d, struct policy_check *c, const struct store_policy *origin,
 		     int *ret_document, struct diag *diag)
 {
-	_cleanup_free_ struct before *before = remember(d);
+	_cleanup_(forget) struct before *before = remember(d);
 	_cleanup_close_ int document = -1;
 	struct store *s = &d->store;
 	int r;
@@ -168,7 +176,7 @@ static int switch_to(struct daemon *d, struct policy_check *c, const struct stor
 		return diag_set(diag, r, "cannot keep the document:");
 	s->generation = c->image->policy.generation;
 	s->policy = *origin;
-	s->ids = c->image->ids;
+	store_set_ids(&s->ids, &c->image->ids);
 	d->inforce->undocumented = r == 1;
 	if (r == 0)
 		inforce_save(d);

@@ -50,6 +50,7 @@ static void forget(struct store *s)
 	}
 	free(s->pauses);
 	free(s->quarantines);
+	pattern_ids_unref(s->ids.patterns);
 	*s = (struct store){ .dir = dir };
 }
 
@@ -112,6 +113,15 @@ int store_open(const char *dir, struct store *ret, struct diag *d)
 	}
 	*ret = s;
 	return r;
+}
+
+void store_set_ids(struct policy_ids *to, const struct policy_ids *from)
+{
+	struct pattern_ids *patterns = pattern_ids_ref(from->patterns);
+
+	pattern_ids_unref(to->patterns);
+	*to = *from;
+	to->patterns = patterns;
 }
 
 int store_save(const struct store *s)

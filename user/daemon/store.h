@@ -69,6 +69,9 @@ struct store {
 int store_open(const char *dir, struct store *ret, struct diag *d);
 void store_close(struct store *s);
 
+/* Replaces @to, with a reference of its own to what @from shares. */
+void store_set_ids(struct policy_ids *to, const struct policy_ids *from);
+
 /* Write everything but documents. 0 or -errno: then the old state is what a restart finds. */
 int store_save(const struct store *s);
 

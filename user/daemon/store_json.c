@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "daemon/store.h"
+#include "policy/names.h"
 
 #define STATE_VERSION 1
 
@@ -64,6 +66,63 @@ static int ids_from(json_t *list, char (*names)[ZTA_NAME_LEN + 1], uint32_t *use
 		snprintf(names[id], ZTA_NAME_LEN + 1, "%s", name);
 		used[id] = generation;
 	}
+	return 0;
+}
+
+/* Up to 16,000: one text, "ID GENERATION PATTERN" a line. */
+static json_t *patterns_json(const struct pattern_ids *p)
+{
+	_cleanup_buf_ struct buf b = {};
+	int r = buf_puts(&b, "");
+
+	for (uint32_t i = 1; r == 0 && p && i < p->n; i++)
+		if (p->v[i].text)
+			r = buf_printf(&b, "%u %u %s\n", i, p->v[i].used, pattern_ids_text(p, i));
+	return r == 0 ? json_string(b.data) : NULL;
+}
+
+/* One line; moves @at behind it. @p: gets it, NULL = it is only looked at. Return: its id, or 0. */
+static uint32_t pattern_from(const char **at, struct pattern_ids *p, uint32_t *place)
+{
+	char name[NAME_TEXT_LEN];
+	unsigned id, used;
+	int len = 0;
+
+	if (sscanf(*at, "%u %u %253[^\n]\n%n", &id, &used, name, &len) != 3 || !len || !id ||
+	    id >= ZTA_PATTERN_IDS)
+		return 0;
+	*at += len;
+	if (p) {
+		p->v[id] = (struct pattern_id){ *place, used };
+		strcpy(p->texts + *place, name);
+		*place += strlen(name) + 1;
+	}
+	return id;
+}
+
+static int patterns_from(json_t *o, struct pattern_ids **ret)
+{
+	const char *text = json_string_value(o);
+	struct pattern_ids *p;
+	uint32_t n = 0, place = 1;
+
+	if (!o)
+		return 0; /* written by a version that had none */
+	if (!text)
+		return -EINVAL;
+	for (const char *at = text; *at;) {
+		uint32_t id = pattern_from(&at, NULL, NULL);
+
+		if (!id)
+			return -EINVAL;
+		n = id >= n ? id + 1 : n;
+	}
+	p = pattern_ids_new(n, strlen(text));
+	if (!p)
+		return -ENOMEM;
+	for (const char *at = text; *at;)
+		(void)pattern_from(&at, p, &place); /* it went well a moment ago */
+	*ret = p;
 	return 0;
 }
 
@@ -207,6 +266,8 @@ static int all_from(json_t *root, struct store *s)
 	if (r == 0)
 		r = ids_from(json_object_get(ids, "services"), s->ids.services, s->ids.service_used,
 			     ZTA_SERVICES_MAX);
+	if (r == 0)
+		r = patterns_from(json_object_get(ids, "patterns"), &s->ids.patterns);
 	return r;
 }
 
@@ -229,9 +290,10 @@ int store_to_json(const struct store *s, char **ret)
 	json_t *ids, *root;
 	char *text;
 
-	ids = json_pack("{s:o, s:o}", "profiles",
+	ids = json_pack("{s:o, s:o, s:o}", "profiles",
 			ids_json(s->ids.profiles, s->ids.profile_used, ZTA_PROFILE_IDS), "services",
-			ids_json(s->ids.services, s->ids.service_used, ZTA_SERVICES_MAX));
+			ids_json(s->ids.services, s->ids.service_used, ZTA_SERVICES_MAX),
+			"patterns", patterns_json(s->ids.patterns));
 	root = json_pack("{s:i, s:I, s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:o}", "version",
 			 STATE_VERSION, "generation", (json_int_t)s->generation, "policy",
 			 policy_json(&s->policy), "file", s->file_sha256, "pause_file",

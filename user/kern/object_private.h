@@ -25,6 +25,8 @@
 	X(PORTS, "zta_ports", 0)                      \
 	X(RULES, "zta_rules", 0)                      \
 	X(NAMED, "zta_named", 0)                      \
+	X(NAMES, "zta_names", 0)                      \
+	X(PATTERNS, "zta_patterns", 0)                \
 	X(LITERALS, "zta_literals", 0)                \
 	X(GLOBS, "zta_globs", 0)                      \
 	X(NODES, "zta_nodes", 0)                      \

@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * policy (model) ──► ids ─► profiles, ports ─► global prefixes ─► rules of each profile ─► named
- * rules ─► cgroup patterns ──► image
+ * policy (model) ──► ids ─► profiles, ports ─► global prefixes ─► rules of each profile ─► names
+ * and their rules ─► cgroup patterns ──► image
  *
  * Pure: reads the model and the options, writes the image. Each table is made whole, sorted once
  * and swept once; nothing is looked up in a loop over everything. What does not fit is counted to
@@ -28,7 +28,7 @@
 
 CLEANUP_DEFINE(struct policy_image *, policy_image_free)
 
-enum global_kind { GLOBAL_FENCE, GLOBAL_AI_PUBLIC, GLOBAL_PRIVATE, GLOBAL_RESOLVER };
+enum global_kind { GLOBAL_FENCE, GLOBAL_AI_PUBLIC, GLOBAL_PRIVATE, GLOBAL_PROXY, GLOBAL_RESOLVER };
 
 int compile_refuse(struct compile *c, const char *path, const char *fmt, ...)
 {
@@ -77,6 +77,10 @@ static uint32_t profile_flags(const struct policy_profile *p)
 		flags |= ZTA_PROFILE_IMDS_BROKER;
 	if (p->no_quic)
 		flags |= ZTA_PROFILE_NO_QUIC;
+	if (p->no_quic || !p->egress_allow)
+		flags |= ZTA_PROFILE_NO_ECH;
+	if (p->dns_listed)
+		flags |= ZTA_PROFILE_DNS_LISTED;
 	return flags;
 }
 
@@ -86,6 +90,7 @@ static void compile_profile(struct compile *c, size_t index)
 	struct zta_profile *out = &c->image->profiles[c->image->profile_id[index]];
 
 	out->flags = profile_flags(p);
+	out->grace_s = p->resolution_grace_s;
 	if (out->flags & ZTA_PROFILE_SELFTEST)
 		return;
 	out->services = service_mask(c, p->all_services ? UINT64_MAX : p->services);
@@ -120,23 +125,27 @@ static int compile_profiles(struct compile *c)
 	return 0;
 }
 
+static void add_ports(uint64_t *ports, const struct policy_ports *v, uint64_t bit)
+{
+	for (size_t i = 0; i < v->n; i++)
+		for (uint32_t port = v->v[i].lo; port <= v->v[i].hi; port++)
+			ports[port] |= bit;
+	for (uint32_t port = 1; !v->n && port < 65536; port++)
+		ports[port] |= bit;
+}
+
 static int compile_ports(struct compile *c)
 {
-	uint64_t *ports = calloc(65536, sizeof(*ports));
+	uint64_t *ports = calloc(ZTA_PORTS_KEYS, sizeof(*ports));
+	const struct policy *p = c->policy;
 
 	c->image->ports = ports;
 	if (!ports)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->policy->n_services; i++) {
-		const struct policy_ports *v = &c->policy->services[i].ports;
-		uint64_t bit = 1ULL << c->image->service_bit[i];
-
-		for (size_t k = 0; k < v->n; k++)
-			for (uint32_t port = v->v[k].lo; port <= v->v[k].hi; port++)
-				ports[port] |= bit;
-		for (uint32_t port = 1; !v->n && port < 65536; port++)
-			ports[port] |= bit;
-	}
+	for (size_t i = 0; i < p->n_services; i++)
+		add_ports(ports, &p->services[i].ports, 1ULL << c->image->service_bit[i]);
+	for (size_t i = 0; i < p->n_proxies; i++)
+		add_ports(ports + ZTA_PORTS_PROXY, &p->proxies[i].ports, 1ULL << i);
 	return 0;
 }
 
@@ -159,6 +168,9 @@ static int merge_global(struct compile *c, void *ctx, const struct trie_entry *o
 		case GLOBAL_PRIVATE:
 			value->prefix.flags |= ZTA_PREFIX_PRIVATE;
 			break;
+		case GLOBAL_PROXY:
+			value->prefix.proxies |= 1U << own[i].ref;
+			break;
 		default:
 			value->prefix.flags |= ZTA_PREFIX_RESOLVER;
 		}
@@ -179,6 +191,8 @@ static int compile_global(struct compile *c)
 		r = trie_add_all(&t, &p->ai_public_cidrs, GLOBAL_AI_PUBLIC, 0);
 	if (r >= 0)
 		r = trie_add_all(&t, &p->private_ranges, GLOBAL_PRIVATE, 0);
+	for (size_t i = 0; r >= 0 && i < p->n_proxies; i++)
+		r = trie_add_all(&t, &p->proxies[i].cidrs, GLOBAL_PROXY, (uint32_t)i);
 	if (r >= 0)
 		r = trie_add_all(&t, &p->resolvers, GLOBAL_RESOLVER, 0);
 	if (r >= 0 && c->opts->resolvers && p->resolvers_system)
@@ -241,6 +255,7 @@ static int preflight(struct compile *c, int r)
 	refuse_table(c, "prefixes", c->need_prefixes, ZTA_PREFIX_NODES);
 	refuse_table(c, "rules", c->rules.n, ZTA_LISTS_MAX);
 	refuse_table(c, "named", c->need_named, ZTA_NAMED_MAX);
+	refuse_table(c, "names", c->need_names, ZTA_NAME_NODES);
 	if (r < 0 && !c->refused)
 		(void)compile_refuse(c, "", "does not fit"); /* the caller gets -E2BIG */
 	return c->refused ? -E2BIG : 0;
@@ -287,6 +302,7 @@ int policy_compile(const struct policy *p, const struct compile_opts *o, struct 
 		.scopes = { .size = sizeof(uint32_t) },
 		.room_prefixes = ROOM,
 		.room_named = ROOM,
+		.room_names = ROOM,
 	};
 	int r;
 
@@ -294,7 +310,8 @@ int policy_compile(const struct policy *p, const struct compile_opts *o, struct 
 		return -ENOMEM;
 	image->prefixes = calloc(ROOM, sizeof(*image->prefixes)); /* never NULL, also when empty */
 	image->named = calloc(ROOM, sizeof(*image->named));
-	if (!image->prefixes || !image->named)
+	image->names = calloc(ROOM, sizeof(*image->names));
+	if (!image->prefixes || !image->named || !image->names)
 		return -ENOMEM;
 	r = compile_tables(&c);
 	compile_expiry(&c);

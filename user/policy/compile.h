@@ -16,6 +16,7 @@ struct compile_opts {
 	int64_t now; /* Unix seconds: what has expired by then is left out */
 	const struct policy_prefixes *resolvers; /* what "system" stands for now, for policies that
 						  * name it; NULL = none */
+	const struct policy_names *search; /* suffixes that names are tried with; NULL = none */
 };
 
 /**
@@ -25,8 +26,8 @@ struct compile_opts {
  * @ret:	caller runs policy_image_free(); untouched on failure
  * @errors:	gets what does not fit, with place, need and capacity; NULL is allowed
  *
- * Pure: the same arguments give the same image. Rules whose destination is `to` or `proxy` compile
- * to nothing, which leaves them closed.
+ * Pure: the same arguments give the same image. Rules whose destination is `to` compile to nothing,
+ * which leaves them closed.
  * Return: 0, -E2BIG (does not fit) or -ENOMEM.
  */
 int policy_compile(const struct policy *p, const struct compile_opts *o, struct policy_image **ret,
@@ -54,10 +55,17 @@ int policy_workload_of(const struct policy *p, const char *cgroup_path);
 /* Longest prefix of @scope_id that holds @addr, as the kernel's trie finds it; NULL = none. */
 const struct zta_prefix *policy_image_prefix(const struct policy_image *image, uint32_t scope_id,
 					     const struct zta_addr *addr);
-/* Rules of a profile id for a name pattern, NULL = none. */
+/* Rules of a profile id for a group, asked of a proxy (n + 1) or not (0); NULL = none. */
 const struct zta_list *policy_image_named(const struct policy_image *image, uint32_t profile,
-					  uint32_t group);
-/* Sorts prefixes and named pairs for these look-ups; policy_compile() has done it. */
+					  uint32_t proxy, uint32_t group);
+/**
+ * policy_image_name() - The most specific pattern of @scope (ZTA_NAMES_*) that matches a name
+ *
+ * Longest prefix, as the kernel's trie finds it. Return: its value, for ZTA_NAMES_ALL its id; 0 =
+ * none.
+ */
+uint32_t policy_image_name(const struct policy_image *image, uint32_t scope, const char *name);
+/* Sorts prefixes, named pairs and names for these look-ups; policy_compile() has done it. */
 void policy_image_sort(struct policy_image *image);
 /* Bits of @services as an index in policy.services: the first in the document, or -1. */
 int policy_image_service(const struct policy_image *image, const struct policy *p,

@@ -14,7 +14,7 @@
  * Groups are the patterns of rules and ai_public_allow, and those of ai_public and services that
  * such a one covers (there a name's precedence changes). Rules concern their own profile only: a
  * rule that is more specific than ai_public and services makes the name an ordinary one for that
- * profile (ZTA_LIST_OWN_NAME), never for others.
+ * profile (ZTA_LIST_OWN_NAME), never for others. Rules about a proxy have lists of their own.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void verse_add(struct verse *s, uint32_t rule)
 		s->rules[s->n++] = rule;
 }
 
-/* Does the address matter as well? */
+/* Does the address matter as well? What is asked of a proxy has none. */
 static bool depends_on_address(const struct compile *c, const struct verse *s)
 {
 	bool opens = false;
@@ -47,6 +47,8 @@ static bool depends_on_address(const struct compile *c, const struct verse *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct policy_rule *r = &c->policy->rules[s->rules[i]];
 
+		if (r->dest == POLICY_DEST_PROXY)
+			return false;
 		if (r->has_within || (opens && r->action == POLICY_ACTION_DENY))
 			return true;
 		opens |= r->action == POLICY_ACTION_ALLOW;
@@ -68,7 +70,8 @@ static int store(struct compile *c, const struct verse *s, struct zta_list *ret)
 	return rule_list_store(c, &l, s->rules[0], "a name", ret);
 }
 
-static int emit(struct compile *c, uint32_t profile, uint32_t group, const struct zta_list *list)
+static int emit(struct compile *c, const struct name_use *v, uint32_t group,
+		const struct zta_list *list)
 {
 	struct policy_image *image = c->image;
 
@@ -79,21 +82,26 @@ static int emit(struct compile *c, uint32_t profile, uint32_t group, const struc
 		return 0; /* counted for the error, never written */
 	if (image->n_named == c->room_named) {
 		size_t room = c->room_named * 2;
-		struct image_named *v = reallocarray(image->named, room, sizeof(*v));
+		struct image_named *named = reallocarray(image->named, room, sizeof(*named));
 
-		if (!v)
+		if (!named)
 			return -ENOMEM;
-		image->named = v;
+		image->named = named;
 		c->room_named = room;
 	}
 	image->named[image->n_named++] = (struct image_named){
-		.key = { .profile = image->profile_id[profile], .group = group },
+		.key = { .profile = image->profile_id[v->profile],
+			 .proxy = (uint16_t)v->proxy,
+			 .group = group },
 		.value = *list,
 	};
 	return 0;
 }
 
-/* @v: what one profile says along a chain; @class_depth: where ai_public or a service stands. */
+/*
+ * @v: what one profile says along a chain, directly or of one proxy; @class_depth: where ai_public
+ * or a service stands.
+ */
 static int compile_pair(struct compile *c, const struct name_use *v, size_t n, uint32_t group,
 			uint32_t class_depth)
 {
@@ -118,7 +126,7 @@ static int compile_pair(struct compile *c, const struct name_use *v, size_t n, u
 	if (r < 0)
 		return r;
 	list.flags |= flags;
-	return emit(c, v[0].profile, group, &list);
+	return emit(c, &v[0], group, &list);
 }
 
 static int compile_group(struct compile *c, const struct name_table *t,
@@ -130,11 +138,13 @@ static int compile_group(struct compile *c, const struct name_table *t,
 
 	chain->n = 0;
 	for (const struct name_node *up = node; up; up = up->parent, depth++) {
-		if (up->classed && class_depth == UINT32_MAX)
+		if (name_is_classed(up) && class_depth == UINT32_MAX)
 			class_depth = depth;
 		for (size_t i = 0; i < up->n_uses; i++) {
 			struct name_use use = t->uses.v[up->first_use + i];
 
+			if (use.kind == NAME_USE_DNS)
+				continue;
 			use.node = depth;
 			if (name_uses_add(chain, &use) < 0)
 				return -ENOMEM;
@@ -143,7 +153,8 @@ static int compile_group(struct compile *c, const struct name_table *t,
 	name_uses_sort(chain);
 	for (size_t i = 0; i < chain->n; i += same) {
 		for (same = 1; i + same < chain->n; same++)
-			if (chain->v[i + same].profile != chain->v[i].profile)
+			if (chain->v[i + same].profile != chain->v[i].profile ||
+			    chain->v[i + same].proxy != chain->v[i].proxy)
 				break;
 		r = compile_pair(c, &chain->v[i], same, group, class_depth);
 		if (r < 0)
@@ -152,43 +163,28 @@ static int compile_group(struct compile *c, const struct name_table *t,
 	return 0;
 }
 
-static int compile_groups(struct compile *c, const struct name_table *t)
+/* What adds nothing of its own to its chain has the group of the next pattern in it. */
+static bool needs_group(const struct name_node *node)
 {
-	struct policy_image *image = c->image;
+	return node->ruled || (name_is_classed(node) && node->covered);
+}
+
+int compile_groups(struct compile *c, struct name_table *t)
+{
 	struct name_uses chain = {};
+	uint32_t n = 0; /* group 0 is "none" */
 	int r = 0;
 
-	image->groups = calloc(t->n + 1, sizeof(*image->groups));
-	if (!image->groups)
-		return -ENOMEM;
-	image->n_groups = 1; /* group 0 is "none" */
 	for (size_t i = 0; r >= 0 && i < t->n; i++) {
-		const struct name_node *node = &t->nodes[i];
+		struct name_node *node = &t->nodes[i];
 
-		if (!node->ruled && !(node->classed && node->covered))
+		if (!needs_group(node)) {
+			node->group = node->parent ? node->parent->group : 0;
 			continue;
-		if (image->n_groups > UINT16_MAX) {
-			r = compile_refuse(c, "", "name patterns of rules: more than %d",
-					   UINT16_MAX);
-			break;
 		}
-		image->groups[image->n_groups] = strdup(node->pattern);
-		if (!image->groups[image->n_groups])
-			r = -ENOMEM;
-		else
-			r = compile_group(c, t, node, (uint32_t)image->n_groups++, &chain);
+		node->group = (uint16_t)++n; /* there are fewer patterns than numbers */
+		r = compile_group(c, t, node, n, &chain);
 	}
 	free(chain.v);
 	return r;
-}
-
-int compile_names(struct compile *c)
-{
-	_cleanup_(name_table_free) struct name_table t;
-	int r;
-
-	r = name_table_build(c, &t);
-	if (r < 0)
-		return r;
-	return compile_groups(c, &t);
 }

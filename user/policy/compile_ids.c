@@ -103,8 +103,10 @@ int compile_ids(struct compile *c)
 	struct policy_image *image = c->image;
 	int r;
 
-	if (c->opts->ids)
+	if (c->opts->ids) {
 		image->ids = *c->opts->ids;
+		(void)pattern_ids_ref(image->ids.patterns); /* until compile_names() has its own */
+	}
 	image->profile_id = calloc(c->policy->n_profiles + 1, sizeof(*image->profile_id));
 	image->service_bit = calloc(c->policy->n_services + 1, sizeof(*image->service_bit));
 	if (!image->profile_id || !image->service_bit)

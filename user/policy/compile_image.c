@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "policy/compile.h"
+#include "policy/names.h"
 #include "policy/prefix.h"
 
 void image_patterns_free(struct image_patterns *p)
@@ -43,13 +44,13 @@ void policy_image_free(struct policy_image *image)
 {
 	if (!image)
 		return;
-	for (size_t i = 0; i < image->n_groups; i++)
-		free(image->groups[i]);
-	free(image->groups);
 	free(image->prefixes);
 	free(image->ports);
 	free(image->rules);
 	free(image->named);
+	free(image->names);
+	free(image->name_patterns);
+	pattern_ids_unref(image->ids.patterns);
 	image_patterns_free(&image->patterns);
 	free(image->profile_id);
 	free(image->service_bit);
@@ -79,7 +80,26 @@ static int compare_named(const void *x, const void *y)
 
 	if (a->key.profile != b->key.profile)
 		return a->key.profile < b->key.profile ? -1 : 1;
+	if (a->key.proxy != b->key.proxy)
+		return a->key.proxy < b->key.proxy ? -1 : 1;
 	return a->key.group < b->key.group ? -1 : a->key.group > b->key.group;
+}
+
+static int compare_name_key(const struct zta_name_key *a, const struct zta_name_key *b)
+{
+	int r;
+
+	if (a->scope != b->scope)
+		return a->scope < b->scope ? -1 : 1;
+	r = memcmp(a->text, b->text, sizeof(a->text));
+	return r ? r : (int)a->prefixlen - (int)b->prefixlen;
+}
+
+static int compare_name(const void *x, const void *y)
+{
+	const struct image_name *a = x, *b = y;
+
+	return compare_name_key(&a->key, &b->key);
 }
 
 void policy_image_sort(struct policy_image *image)
@@ -88,6 +108,8 @@ void policy_image_sort(struct policy_image *image)
 		qsort(image->prefixes, image->n_prefixes, sizeof(*image->prefixes), compare_prefix);
 	if (image->n_named)
 		qsort(image->named, image->n_named, sizeof(*image->named), compare_named);
+	if (image->n_names)
+		qsort(image->names, image->n_names, sizeof(*image->names), compare_name);
 }
 
 /* Leading bits that two addresses share, at most @max. */
@@ -146,10 +168,58 @@ const struct zta_prefix *policy_image_prefix(const struct policy_image *image, u
 	}
 }
 
-const struct zta_list *policy_image_named(const struct policy_image *image, uint32_t profile,
-					  uint32_t group)
+/* The last name that is not behind @key. */
+static const struct image_name *last_name(const struct policy_image *image,
+					  const struct zta_name_key *key)
 {
-	const struct image_named want = { .key = { .profile = profile, .group = group } };
+	size_t lo = 0, hi = image->n_names;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (compare_name_key(&image->names[mid].key, key) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &image->names[lo - 1] : NULL;
+}
+
+/* As policy_image_prefix(), in octets: no two of a text share a part of one. */
+uint32_t policy_image_name(const struct policy_image *image, uint32_t scope, const char *name)
+{
+	struct zta_name_key key = { .scope = scope };
+	size_t octets = ZTA_NAME_TEXT, shared;
+	const struct image_name *p;
+	char want[ZTA_NAME_TEXT];
+
+	if (name[0] == '.' || name[0] == '\0')
+		return 0; /* no name */
+	(void)name_backwards(name, want);
+	for (;;) {
+		size_t len;
+
+		memset(key.text, 0, sizeof(key.text));
+		memcpy(key.text, want, octets);
+		key.prefixlen = (uint32_t)(32 + 8 * octets);
+		p = last_name(image, &key);
+		if (!p || p->key.scope != scope)
+			return 0;
+		len = (p->key.prefixlen - 32) / 8;
+		for (shared = 0; shared < len && p->key.text[shared] == want[shared];)
+			shared++;
+		if (shared == len)
+			return p->value;
+		octets = shared;
+	}
+}
+
+const struct zta_list *policy_image_named(const struct policy_image *image, uint32_t profile,
+					  uint32_t proxy, uint32_t group)
+{
+	const struct image_named want = {
+		.key = { .profile = (uint16_t)profile, .proxy = (uint16_t)proxy, .group = group }
+	};
 	const struct image_named *p = NULL;
 
 	if (image->n_named)
@@ -177,6 +247,9 @@ static json_t *usage(const struct policy *p, const struct policy_image *image)
 		{ "prefixes", image->n_prefixes, ZTA_PREFIX_NODES },
 		{ "rules", image->n_rules, ZTA_LISTS_MAX },
 		{ "named", image->n_named, ZTA_NAMED_MAX },
+		{ "names", image->n_names, ZTA_NAME_NODES },
+		{ "patterns", image->n_name_patterns, ZTA_PATTERN_IDS - 1 },
+		{ "proxies", p->n_proxies, ZTA_PROXIES_MAX },
 		{ "nodes", image->patterns.n_nodes, ZTA_GLOB_NODES },
 		{ "literals", image->patterns.n_literals, ZTA_GLOB_NODES },
 		{ "globs", image->patterns.n_globs, ZTA_GLOB_EDGES },

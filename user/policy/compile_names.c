@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/compile_parts.h"
+#include "policy/names.h"
 
 void name_table_free(struct name_table *t)
 {
@@ -18,21 +19,16 @@ void name_table_free(struct name_table *t)
 
 static char *backwards(const char *pattern)
 {
-	const char *p = pattern[0] == '*' ? pattern + 1 : pattern;
-	size_t len = strlen(p);
-	char *key = malloc(len + 1);
+	char key[ZTA_NAME_TEXT];
 
-	if (!key)
-		return NULL;
-	for (size_t i = 0; i < len; i++)
-		key[i] = p[len - 1 - i];
-	key[len] = '\0';
-	return key;
+	(void)name_backwards(pattern, key);
+	return strndup(key, sizeof(key));
 }
 
-static int add_pattern(struct name_table *t, const char *pattern, bool classed)
+/* @like: what the node is; its key is made here. */
+static int add_pattern(struct name_table *t, const char *pattern, const struct name_node *like)
 {
-	char *key;
+	struct name_node *node;
 
 	if (t->n == t->room) {
 		size_t room = t->room ? t->room * 2 : 256;
@@ -43,19 +39,28 @@ static int add_pattern(struct name_table *t, const char *pattern, bool classed)
 		t->nodes = v;
 		t->room = room;
 	}
-	key = backwards(pattern);
-	if (!key)
+	node = &t->nodes[t->n];
+	*node = *like;
+	node->pattern = pattern;
+	node->key = backwards(pattern);
+	if (!node->key)
 		return -ENOMEM;
-	t->nodes[t->n++] = (struct name_node){ .key = key, .pattern = pattern, .classed = classed };
+	t->n++;
 	return 0;
 }
 
-static int add_patterns(struct name_table *t, const struct policy_names *names, bool classed)
+static int add_patterns(struct name_table *t, const struct policy_names *names,
+			const struct name_node *like)
 {
 	for (size_t i = 0; i < names->n; i++)
-		if (add_pattern(t, names->v[i], classed) < 0)
+		if (add_pattern(t, names->v[i], like) < 0)
 			return -ENOMEM;
 	return 0;
+}
+
+static bool has_names(const struct policy_rule *r)
+{
+	return r->dest == POLICY_DEST_NAMES || r->dest == POLICY_DEST_PROXY;
 }
 
 static int compare_node(const void *x, const void *y)
@@ -63,22 +68,65 @@ static int compare_node(const void *x, const void *y)
 	return strcmp(((const struct name_node *)x)->key, ((const struct name_node *)y)->key);
 }
 
-/* Every pattern of the policy, sorted, once each. */
+static int add_policy(const struct compile *c, struct name_table *t)
+{
+	const struct name_node public = { .live = true, .ai_public = true },
+			       plain = { .live = true };
+	const struct policy *p = c->policy;
+	int r;
+
+	r = add_patterns(t, &p->ai_public_names, &public);
+	for (size_t i = 0; r >= 0 && i < p->n_services; i++) {
+		const struct name_node service = { .live = true,
+						   .services = 1ULL << c->image->service_bit[i] };
+
+		r = add_patterns(t, &p->services[i].names, &service);
+	}
+	for (size_t i = 0; r >= 0 && i < p->n_rules; i++)
+		if (has_names(&p->rules[i]) && rule_active(c, &p->rules[i]))
+			r = add_patterns(t, &p->rules[i].names, &plain);
+	for (size_t i = 0; r >= 0 && i < p->n_profiles; i++) {
+		r = add_patterns(t, &p->profiles[i].dns_allow, &plain);
+		for (size_t k = 0; r >= 0 && k < p->profiles[i].n_ai_allow; k++)
+			r = add_pattern(t, p->profiles[i].ai_allow[k].name, &plain);
+	}
+	return r;
+}
+
+static int add_remembered(const struct compile *c, struct name_table *t)
+{
+	const struct pattern_ids *ids = c->opts->ids ? c->opts->ids->patterns : NULL;
+	int r = 0;
+
+	for (uint32_t i = 1; ids && r >= 0 && i < ids->n; i++) {
+		const struct name_node old = { .id = (uint16_t)i, .used = ids->v[i].used };
+
+		if (ids->v[i].text)
+			r = add_pattern(t, pattern_ids_text(ids, i), &old);
+	}
+	return r;
+}
+
+static void merge_node(struct name_node *to, const struct name_node *from)
+{
+	to->services |= from->services;
+	to->ai_public |= from->ai_public;
+	to->live |= from->live;
+	if (from->id) {
+		to->id = from->id;
+		to->used = from->used;
+	}
+}
+
+/* Every pattern of the policy and every one that has an id, sorted, once each. */
 static int collect_patterns(const struct compile *c, struct name_table *t)
 {
-	const struct policy *p = c->policy;
 	size_t n = 0;
 	int r;
 
-	r = add_patterns(t, &p->ai_public_names, true);
-	for (size_t i = 0; r >= 0 && i < p->n_services; i++)
-		r = add_patterns(t, &p->services[i].names, true);
-	for (size_t i = 0; r >= 0 && i < p->n_rules; i++)
-		if (p->rules[i].dest == POLICY_DEST_NAMES && rule_active(c, &p->rules[i]))
-			r = add_patterns(t, &p->rules[i].names, false);
-	for (size_t i = 0; r >= 0 && i < p->n_profiles; i++)
-		for (size_t k = 0; r >= 0 && k < p->profiles[i].n_ai_allow; k++)
-			r = add_pattern(t, p->profiles[i].ai_allow[k].name, false);
+	r = add_policy(c, t);
+	if (r >= 0)
+		r = add_remembered(c, t);
 	if (r < 0 || !t->n)
 		return r;
 	qsort(t->nodes, t->n, sizeof(*t->nodes), compare_node);
@@ -87,7 +135,7 @@ static int collect_patterns(const struct compile *c, struct name_table *t)
 			t->nodes[++n] = t->nodes[i];
 			continue;
 		}
-		t->nodes[n].classed |= t->nodes[i].classed;
+		merge_node(&t->nodes[n], &t->nodes[i]);
 		free(t->nodes[i].key);
 	}
 	t->n = n + 1;
@@ -118,7 +166,7 @@ static int use_pattern(struct name_table *t, const char *pattern, struct name_us
 		return -ENOMEM;
 	node = bsearch(&want, t->nodes, t->n, sizeof(*t->nodes), compare_node);
 	free(want.key);
-	node->ruled = true;
+	node->ruled |= use.kind != NAME_USE_DNS;
 	use.node = (uint32_t)(node - t->nodes);
 	return name_uses_add(&t->uses, &use);
 }
@@ -129,6 +177,8 @@ static int compare_use(const void *x, const void *y)
 
 	if (a->profile != b->profile)
 		return a->profile < b->profile ? -1 : 1;
+	if (a->proxy != b->proxy)
+		return a->proxy < b->proxy ? -1 : 1;
 	if (a->node != b->node)
 		return a->node < b->node ? -1 : 1;
 	if (a->kind != b->kind)
@@ -151,6 +201,21 @@ static int compare_use_by_node(const void *x, const void *y)
 	return compare_use(x, y);
 }
 
+static int collect_rule(const struct compile *c, struct name_table *t,
+			const struct policy_rule *rule, struct name_use use)
+{
+	int r = 0;
+
+	if (!has_names(rule) || !rule_active(c, rule))
+		return 0;
+	use.kind = rule->action == POLICY_ACTION_DENY ? NAME_USE_DENY : NAME_USE_ALLOW;
+	if (rule->dest == POLICY_DEST_PROXY)
+		use.proxy = (uint32_t)(rule->proxy - c->policy->proxies) + 1;
+	for (size_t i = 0; r >= 0 && i < rule->names.n; i++)
+		r = use_pattern(t, rule->names.v[i], use);
+	return r;
+}
+
 static int collect_profile(const struct compile *c, struct name_table *t, size_t index)
 {
 	const struct policy_profile *p = &c->policy->profiles[index];
@@ -158,19 +223,17 @@ static int collect_profile(const struct compile *c, struct name_table *t, size_t
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < p->n_rules; i++) {
-		const struct policy_rule *rule = &c->policy->rules[p->rules[i]];
-
-		if (rule->dest != POLICY_DEST_NAMES || !rule_active(c, rule))
-			continue;
-		use.kind = rule->action == POLICY_ACTION_DENY ? NAME_USE_DENY : NAME_USE_ALLOW;
 		use.pos = (uint32_t)i;
-		for (size_t k = 0; r >= 0 && k < rule->names.n; k++)
-			r = use_pattern(t, rule->names.v[k], use);
+		r = collect_rule(c, t, &c->policy->rules[p->rules[i]], use);
 	}
+	use.pos = 0;
 	use.kind = NAME_USE_AI_ALLOW;
 	for (size_t i = 0; r >= 0 && i < p->n_ai_allow; i++)
 		if (p->ai_allow[i].expires > c->opts->now)
 			r = use_pattern(t, p->ai_allow[i].name, use);
+	use.kind = NAME_USE_DNS;
+	for (size_t i = 0; r >= 0 && p->dns_listed && i < p->dns_allow.n; i++)
+		r = use_pattern(t, p->dns_allow.v[i], use);
 	return r;
 }
 

@@ -18,10 +18,10 @@ struct compile {
 	struct diag_list *errors; /* may be NULL */
 	struct intern rules;	  /* lists of struct zta_rule */
 	struct intern scopes;	  /* lists of rule indices behind ZTA_SCOPE_WITHIN */
-	size_t room_prefixes, room_named;
-	uint64_t need_prefixes, need_named; /* as many as would be needed */
-	size_t long_lists;		    /* lists that are too long */
-	bool refused;			    /* an error was added */
+	size_t room_prefixes, room_named, room_names;
+	uint64_t need_prefixes, need_named, need_names; /* as many as would be needed */
+	size_t long_lists;				/* lists that are too long */
+	bool refused;					/* an error was added */
 };
 
 /* --- compile_ids.c: ids of profiles and services, stable by name */
@@ -78,7 +78,7 @@ int rule_list_store(struct compile *c, const struct rule_list *l, uint32_t id, c
 		    struct zta_list *ret);
 int compile_rules(struct compile *c);
 
-/* --- compile_names.c, compile_within.c */
+/* --- compile_patterns.c, compile_within.c */
 int compile_names(struct compile *c);
 /* A scope for named rules @v, in order of precedence. Sets ret->first and ZTA_LIST_WITHIN. */
 int compile_within(struct compile *c, const uint32_t *v, size_t n, struct zta_list *ret);

@@ -21,7 +21,7 @@ bool rule_active(const struct compile *c, const struct policy_rule *r)
 {
 	if (r->expires <= c->opts->now)
 		return false;
-	return r->dest == POLICY_DEST_CIDR || r->dest == POLICY_DEST_NAMES;
+	return r->dest != POLICY_DEST_TO;
 }
 
 static bool covers_ports(const struct zta_rule *outer, const struct zta_rule *inner)
@@ -60,6 +60,8 @@ void rule_list_add(struct rule_list *l, const struct policy *p, uint32_t id, uin
 		e.flags |= ZTA_RULE_AUDIT;
 	if (r->dest == POLICY_DEST_NAMES && r->has_within)
 		e.flags |= ZTA_RULE_WITHIN;
+	if (r->dest == POLICY_DEST_NAMES && !r->tls)
+		e.flags |= ZTA_RULE_PLAIN;
 	if (!r->ports.n)
 		rule_list_append(l, &e);
 	e.flags |= ZTA_RULE_PORTS;

@@ -18,53 +18,6 @@
 static const char *const verdict_texts[] = { ZTA_VERDICTS(ZTA_TEXT_VERDICT) };
 static const char *const reason_texts[] = { ZTA_REASONS(ZTA_TEXT_REASON) };
 
-/* What one name is: among the patterns that match it the one with the most labels says so. */
-struct name_class {
-	const char *pattern; /* NULL = of neither kind */
-	bool ai_public;
-	uint64_t services; /* bits of the image; several when their patterns tie */
-};
-
-static void classify(const struct explain_in *in, const char *name, struct name_class *ret)
-{
-	const struct policy *p = in->policy;
-
-	*ret = (struct name_class){};
-	for (size_t i = 0; i < p->ai_public_names.n; i++) {
-		const char *pattern = p->ai_public_names.v[i];
-
-		if (name_match(pattern, name) &&
-		    (!ret->pattern || name_compare(pattern, ret->pattern) > 0))
-			*ret = (struct name_class){ .pattern = pattern, .ai_public = true };
-	}
-	for (size_t i = 0; i < p->n_services; i++) {
-		for (size_t k = 0; k < p->services[i].names.n; k++) {
-			const char *pattern = p->services[i].names.v[k];
-			int better;
-
-			if (!name_match(pattern, name))
-				continue;
-			better = ret->pattern ? name_compare(pattern, ret->pattern) : 1;
-			if (better > 0)
-				*ret = (struct name_class){ .pattern = pattern };
-			if (better >= 0 && !ret->ai_public)
-				ret->services |= 1ULL << in->image->service_bit[i];
-		}
-	}
-}
-
-/* The most specific pattern of rules and ai_public_allow that matches, 0 = none. */
-static uint16_t group_of(const struct policy_image *image, const char *name)
-{
-	uint16_t best = 0;
-
-	for (size_t i = 1; i < image->n_groups; i++)
-		if (name_match(image->groups[i], name) &&
-		    (!best || name_compare(image->groups[i], image->groups[best]) > 0))
-			best = (uint16_t)i;
-	return best;
-}
-
 static void add_group(struct zta_answers *a, uint16_t group)
 {
 	size_t i;
@@ -81,30 +34,34 @@ static bool same_addr(const struct zta_addr *a, const struct zta_addr *b)
 	return a->family == b->family && !memcmp(a->w, b->w, sizeof(a->w));
 }
 
+/* What the policy says of a name that was answered with an address: as the kernel asks. */
+static void add_answer(const struct policy_image *image, const char *name, uint64_t fence,
+		       struct zta_answers *out)
+{
+	const struct zta_pattern *p = &image->name_patterns[policy_image_name(
+		image, ZTA_NAMES_ALL, name)]; /* 0: all zero */
+
+	out->named |= p->services & fence;
+	out->outside |= p->services & ~fence;
+	if (p->flags & ZTA_PATTERN_AI_PUBLIC)
+		out->flags |= ZTA_ANSWER_AI_PUBLIC;
+	else if (!p->services)
+		out->flags |= ZTA_ANSWER_OTHER;
+	if (p->group)
+		add_group(out, p->group);
+}
+
 void answers_for(const struct explain_in *in, const struct zta_addr *addr, struct zta_answers *out)
 {
 	const struct zta_prefix *g = policy_image_prefix(in->image, ZTA_SCOPE_GLOBAL, addr);
-	uint64_t fence = g ? g->fence : 0;
 
 	*out = (struct zta_answers){};
 	for (size_t i = 0; i < in->n_answers; i++) {
 		struct zta_addr answered = in->answers[i].addr, carried;
-		struct name_class class;
-		uint16_t group;
 
 		zta_normalise(&answered, &carried);
-		if (!same_addr(&answered, addr))
-			continue;
-		classify(in, in->answers[i].name, &class);
-		out->named |= class.services & fence;
-		out->outside |= class.services & ~fence;
-		if (class.ai_public)
-			out->flags |= ZTA_ANSWER_AI_PUBLIC;
-		if (!class.pattern)
-			out->flags |= ZTA_ANSWER_OTHER;
-		group = group_of(in->image, in->answers[i].name);
-		if (group)
-			add_group(out, group);
+		if (same_addr(&answered, addr))
+			add_answer(in->image, in->answers[i].name, g ? g->fence : 0, out);
 	}
 }
 

@@ -41,7 +41,7 @@ static inline __u64 zta_get_port(const struct zta_tables *t, __u32 port)
 static inline const struct zta_list *zta_get_named(const struct zta_tables *t, __u32 profile,
 						   __u32 group)
 {
-	return policy_image_named(t->image, profile, group);
+	return policy_image_named(t->image, profile, 0, group);
 }
 
 static inline const struct zta_rule *zta_get_rule(const struct zta_tables *t, __u32 index)

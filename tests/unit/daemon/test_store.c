@@ -77,6 +77,12 @@ static void test_everything_survives(void **state)
 	s->ids.profile_used[7] = 12;
 	strcpy(s->ids.services[63], "openai");
 	s->ids.service_used[63] = 11;
+	s->ids.patterns = pattern_ids_new(ZTA_PATTERN_IDS, 64);
+	assert_non_null(s->ids.patterns);
+	strcpy(s->ids.patterns->texts + 1, "*.a.example");
+	s->ids.patterns->v[1] = (struct pattern_id){ 1, 12 };
+	strcpy(s->ids.patterns->texts + 13, "b_.example");
+	s->ids.patterns->v[ZTA_PATTERN_IDS - 1] = (struct pattern_id){ 13, 4294967295U };
 	assert_int_equal(store_set_pause(s, &(struct store_pause){ .reason = (char *)"all",
 								   .until = 5,
 								   .from_file = true }),
@@ -105,7 +111,14 @@ static void test_everything_survives(void **state)
 	assert_string_equal(again->confirmed.sha256, s->confirmed.sha256);
 	assert_int_equal(again->confirmed.source, STORE_FILE);
 	assert_true(again->confirm_until == s->confirm_until);
-	assert_memory_equal(&again->ids, &s->ids, sizeof(s->ids));
+	assert_memory_equal(&again->ids, &s->ids, offsetof(struct policy_ids, patterns));
+	assert_int_equal(again->ids.patterns->n, ZTA_PATTERN_IDS);
+	assert_string_equal(pattern_ids_text(again->ids.patterns, 1), "*.a.example");
+	assert_int_equal(again->ids.patterns->v[1].used, 12);
+	assert_null(pattern_ids_text(again->ids.patterns, 2));
+	assert_string_equal(pattern_ids_text(again->ids.patterns, ZTA_PATTERN_IDS - 1),
+			    "b_.example");
+	assert_true(again->ids.patterns->v[ZTA_PATTERN_IDS - 1].used == 4294967295U);
 	assert_int_equal(again->n_pauses, 2);
 	assert_true(store_find_pause(again, NULL)->from_file);
 	assert_string_equal(store_find_pause(again, "/a")->reason, "x\"y");

@@ -170,15 +170,16 @@ static void profiles_carry_masks_and_flags(void **state)
 	assert_int_equal(p->flags, ZTA_PROFILE_VALID | ZTA_PROFILE_AUDIT |
 					   ZTA_PROFILE_EGRESS_ALLOW | ZTA_PROFILE_PLATFORM |
 					   ZTA_PROFILE_IMDS_BROKER);
+	assert_int_equal(p->grace_s, 3600);
 	assert_int_equal(p->services, bit(&c, 1));
 	assert_int_equal(p->enforced, bit(&c, 0) | bit(&c, 1) | bit(&c, 2));
 	assert_int_equal(p->resolve, bit(&c, 0) | bit(&c, 1));
 	p = &c.image->profiles[id_of(&c, "n")];
-	assert_int_equal(p->flags,
-			 ZTA_PROFILE_VALID | ZTA_PROFILE_EGRESS_ALLOW | ZTA_PROFILE_NO_QUIC);
+	assert_int_equal(p->flags, ZTA_PROFILE_VALID | ZTA_PROFILE_EGRESS_ALLOW |
+					   ZTA_PROFILE_NO_QUIC | ZTA_PROFILE_NO_ECH);
 	assert_int_equal(p->services, bit(&c, 0) | bit(&c, 1) | bit(&c, 2));
 	p = &c.image->profiles[id_of(&c, "closed")];
-	assert_int_equal(p->flags, ZTA_PROFILE_VALID);
+	assert_int_equal(p->flags, ZTA_PROFILE_VALID | ZTA_PROFILE_NO_ECH);
 	assert_int_equal(p->enforced, bit(&c, 0) | bit(&c, 2));
 	p = &c.image->profiles[id_of(&c, "host")];
 	assert_true(p->flags & ZTA_PROFILE_HOST);
@@ -206,6 +207,7 @@ static void what_extends_host_is_not_host(void **state)
 static void again(struct compiled *c, const char *members, uint32_t generation)
 {
 	struct policy_ids ids = c->image->ids;
+	struct pattern_ids *patterns = pattern_ids_ref(ids.patterns);
 	const struct compile_opts o = { .ids = &ids,
 					.generation = generation,
 					.now = COMPILED_NOW };
@@ -215,6 +217,7 @@ static void again(struct compiled *c, const char *members, uint32_t generation)
 	policy_image_free(c->image);
 	c->image = NULL;
 	assert_int_equal(policy_compile(c->policy, &o, &c->image, NULL), 0);
+	pattern_ids_unref(patterns);
 }
 
 #define SERVICE(name) \
@@ -301,8 +304,7 @@ static void what_cannot_be_done_yet_stays_closed(void **state)
 
 	compiled_open(&c, "'mode':'enforce','proxies':[{'name':'x','cidrs':['10.9.0.0/28'],"
 			  "'ports':[8080]}],'profiles':[{'name':'p','egress':{'rules':["
-			  "{'action':'allow','to':'cluster'},"
-			  "{'action':'allow','proxy':'x','names':['a.example.com']}]}}]");
+			  "{'action':'allow','to':'cluster'}]}}]");
 	assert_int_equal(c.image->n_rules, 0);
 	assert_int_equal(c.image->n_named, 0);
 	assert_null(at(&c, id_of(&c, "p"), "10.9.0.1"));
