@@ -137,6 +137,18 @@ static const char *name_of(const struct zta_event *e, const struct record_ctx *c
 	return e->name && ctx->names->name ? ctx->names->name(ctx->ctx, e->name) : NULL;
 }
 
+/* An answer of record is about an address, not about how to get there. */
+static void add_transport(struct members *m, const struct zta_event *e)
+{
+	char protocol[WORD_PROTOCOL_LEN];
+
+	if (e->type == ZTA_EVENT_DNS && !e->port)
+		return;
+	if (has_port(e->proto))
+		add_number(m, "port", e->port);
+	add_text(m, "protocol", word_protocol(e->proto, protocol));
+}
+
 static void add_destination(struct members *m, const struct zta_event *e,
 			    const struct record_ctx *ctx)
 {
@@ -149,9 +161,7 @@ static void add_destination(struct members *m, const struct zta_event *e,
 	} else if (!(e->flags & ZTA_EVENT_FOLDED)) {
 		add_text(&dst, "address", word_address(&e->addr, text));
 		add_text(&dst, "carried", word_address(&e->carried, text));
-		if (has_port(e->proto))
-			add_number(&dst, "port", e->port);
-		add_text(&dst, "protocol", word_protocol(e->proto, protocol));
+		add_transport(&dst, e);
 		if (e->type != ZTA_EVENT_TLS) /* what it shows is no name of the address yet */
 			add_text(&dst, "name", name_of(e, ctx));
 		add_text(&called, "address", word_address(&e->called, text));

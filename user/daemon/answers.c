@@ -72,17 +72,18 @@ static struct kept *place_for(struct answers *a, const struct zta_event *e, uint
 
 void answers_note(struct daemon *d, const struct zta_answer_note *n)
 {
+	size_t len = n->len < ZTA_ANSWER_BYTES ? n->len : ZTA_ANSWER_BYTES; /* the rest is cut */
 	struct answers *a = d->answers;
 	struct dns_answer read;
 	struct kept *k;
 	uint8_t *copy;
 
-	if (dns_answer_read(n->message, n->len, &read, NULL) < 0)
+	if (dns_answer_read(n->message, len, &read, NULL) < 0)
 		return; /* the record does without */
-	copy = malloc(n->len);
+	copy = malloc(len);
 	if (!copy)
 		return;
-	memcpy(copy, n->message, n->len);
+	memcpy(copy, n->message, len);
 	k = place_for(a, &n->event, read.type);
 	free(k->message);
 	*k = (struct kept){
@@ -91,7 +92,7 @@ void answers_note(struct daemon *d, const struct zta_answer_note *n)
 		.type = read.type,
 		.used = ++a->clock,
 		.resolver = n->event.addr,
-		.len = n->len,
+		.len = len,
 		.message = copy,
 	};
 }

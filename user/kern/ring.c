@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "kern/object_private.h"
@@ -21,13 +20,10 @@ struct kern_ring {
 /* A record of another shape cannot be, the rings have a version. It would be skipped. */
 static bool is_whole(const void *data, size_t size)
 {
-	const size_t head = offsetof(struct zta_answer_note, message);
-	const struct zta_answer_note *note = data;
+	const struct zta_event *e = data;
 
-	if (size < sizeof(note->event))
-		return false;
-	return note->event.type != ZTA_EVENT_ANSWER ||
-	       (size >= head && note->len <= ZTA_ANSWER_BYTES && note->len <= size - head);
+	return size >= sizeof(*e) &&
+	       (e->type != ZTA_EVENT_ANSWER || size >= sizeof(struct zta_answer_note));
 }
 
 static int on_record(void *ctx, void *data, size_t size)

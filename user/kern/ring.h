@@ -8,7 +8,7 @@ struct kern;
 struct kern_ring;
 struct zta_event;
 
-/* Borrowed for the call. Of type ANSWER it is a struct zta_answer_note, whole as it says. */
+/* Borrowed for the call. Of type ANSWER it is a whole struct zta_answer_note. */
 typedef void (*kern_ring_cb)(void *ctx, const struct zta_event *e);
 
 /* Return: 0 or -errno. The ring must be closed before the handle. */

@@ -278,6 +278,13 @@ static void names_and_answers_are_told_where_they_belong(void **state)
 		sprintf(rest, head, cases[i].reason_word, "", "");
 		sprintf(want, "\"type\":\"%s\",%s", cases[i].type_word, rest);
 		expect(&e, &bare, want);
+		if (cases[i].reason == ZTA_REASON_RESOLVES_PUBLIC) {
+			e.port = 0;
+			expect(&e, &bare,
+			       "\"type\":\"dns\",\"verdict\":\"deny\",\"reason\":"
+			       "\"resolves-public\",\"hook\":\"ingress\",\"destination\":"
+			       "{\"address\":\"20.1.2.3\"},\"count\":1}");
+		}
 		e.flags = ZTA_EVENT_FOLDED; /* many destinations: no one of them */
 		sprintf(want,
 			"\"type\":\"%s\",\"verdict\":\"deny\",\"reason\":\"%s\",\"hook\":"

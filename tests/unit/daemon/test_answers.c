@@ -159,6 +159,17 @@ static void a_message_that_was_cut_tells_its_beginning(void **state)
 	m.len -= 2;
 	told(*state, 1, 7);
 	expect(*state, &e, NULL, HEAD "[]}");
+
+	/* longer than a note holds: its length is told as it was */
+	put_response(&m, "my.openai.azure.com", 1, 400);
+	for (uint32_t i = 0; m.len < ZTA_ANSWER_BYTES + 40; i++)
+		put_a(&m, i == 0 ? "my.openai.azure.com" : "other.example", 60, 0x14010203);
+	note.len = m.len;
+	memcpy(note.message, m.bytes, sizeof(note.message));
+	answers_note(*state, &note);
+	expect(*state, &e, NULL,
+	       "{\"resolver\":\"10.0.0.53\",\"question\":\"my.openai.azure.com\",\"chain\":[],"
+	       "\"addresses\":[\"20.1.2.3\"]}");
 }
 
 static void the_one_not_asked_for_longest_makes_room(void **state)
