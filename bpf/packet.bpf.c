@@ -25,17 +25,15 @@
  *
  * Ingress. Notes UDP peers (peers.h), and handshakes forged on lo. Nothing is ever refused here.
  */
+#include "dns.h"
 #include "forged.h"
-#include "judge.h"
-#include "packet.h"
 #include "peers.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define PASS		 1
-#define DROP		 0
-#define SOCKET_RAW	 3
-#define LOOPBACK_IFINDEX 1
+#define PASS	   1
+#define DROP	   0
+#define SOCKET_RAW 3
 
 /* Destination and port of a TCP or UDP packet without options or extension headers. */
 static __always_inline int is_plain4(struct __sk_buff *skb, struct zta_addr *to, __u16 *port)
@@ -324,7 +322,6 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct zta_r
 	__u64 owner;
 	__u8 watch;
 
-	r->slot = epoch & 1;
 	c->hook = ZTA_HOOK_EGRESS;
 	zta_inspect(skb, room);
 	if (r->seen & SEEN_PASS)
@@ -369,18 +366,26 @@ int zta_egress(struct __sk_buff *skb)
 	struct bpf_sock *sk = skb->sk;
 	struct zta_sock *st;
 	struct zta_room *r;
-	__u32 room;
+	__u32 room, judged;
 	int verdict = PASS;
 
 	if (!sk)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st && st->judged && is_judged(skb, st, epoch))
+	judged = st && st->judged && is_judged(skb, st, epoch);
+	if (judged && !st->watch)
 		return PASS;
 	r = zta_room_take(&room);
 	if (!r)
 		return DROP;
-	verdict = judge(skb, room, r, st, epoch);
+	r->slot = epoch & 1;
+	if (!judged)
+		verdict = judge(skb, room, r, st, epoch);
+	if (verdict == PASS && st && (st->watch & ZTA_WATCH_DNS) && !(r->seen & SEEN_PASS)) {
+		if (!judged)
+			__builtin_memset(&r->c, 0, sizeof(r->c));
+		verdict = zta_query(skb, room) ? PASS : DROP;
+	}
 	zta_room_give(r);
 	return verdict;
 }
@@ -417,7 +422,7 @@ static __always_inline int is_own_source(const struct zta_sock *st, const struct
 }
 
 /* A listener is asked through lo by a source that is not local. */
-static __always_inline void note_forged(struct __sk_buff *skb, struct zta_sock *st)
+static __noinline int note_forged(struct __sk_buff *skb, struct zta_sock *st)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct zta_peer_key key;
@@ -425,33 +430,54 @@ static __always_inline void note_forged(struct __sk_buff *skb, struct zta_sock *
 
 	zta_packet_read(skb, &p);
 	if (p.proto != IPPROTO_TCP || is_own_source(st, &p))
-		return;
+		return 0;
 	key = zta_forged_key(st, &p.src, p.sport, p.dport);
-	bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY);
+	return bpf_map_update_elem(&zta_peers, &key, &now, BPF_ANY) == 0;
 }
 
-static __always_inline void note_datagram(struct __sk_buff *skb, struct zta_sock *st, int connected)
+static __noinline int note_datagram(struct __sk_buff *skb, struct zta_sock *st, int connected)
 {
 	struct zta_packet p;
 
 	zta_packet_read(skb, &p);
 	if (p.proto != IPPROTO_UDP || p.flags || !p.sport)
-		return;
+		return 0;
 	if (skb->ifindex == LOOPBACK_IFINDEX && !is_own_source(st, &p))
-		return;
-	ZTA_READ(zta_note_peer(st, bpf_get_socket_cookie(skb), &p.src, p.sport, connected));
+		return 0;
+	return zta_note_peer(st, bpf_get_socket_cookie(skb), &p.src, p.sport, connected);
 }
 
-/* TCP that nobody on this machine can have forged: all that most packets cost. */
+/* TCP that nobody on this machine can have forged and no resolver sent: all that most cost. */
 static __always_inline int is_passing_tcp(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct ipv6hdr *ip6 = data;
 	struct iphdr *ip = data;
+	__be16 *port;
 
-	if (skb->ifindex == LOOPBACK_IFINDEX || (void *)(ip6 + 1) > end)
+	if (skb->ifindex == LOOPBACK_IFINDEX || data + sizeof(*ip6) + 4 > end)
 		return 0;
-	return (skb->protocol == bpf_htons(0x0800) ? ip->protocol : ip6->nexthdr) == IPPROTO_TCP;
+	if (skb->protocol == bpf_htons(0x0800)) {
+		port = (__be16 *)(ip + 1);
+		return ip->protocol == IPPROTO_TCP && *port != bpf_htons(ZTA_PORT_DNS);
+	}
+	port = (__be16 *)(ip6 + 1);
+	return ip6->nexthdr == IPPROTO_TCP && *port != bpf_htons(ZTA_PORT_DNS);
+}
+
+/* Learn, if it is an answer, before the socket has it. */
+static __noinline int read_answer(struct __sk_buff *skb, __u64 netns)
+{
+	struct zta_room *r;
+	__u32 room;
+
+	r = zta_room_take(&room);
+	if (!r) /* not believed */
+		return 0;
+	r->slot = zta_ctl(ZTA_CTL_WORD) & 1;
+	zta_answer(skb, room, netns);
+	zta_room_give(r);
+	return 1;
 }
 
 SEC("cgroup_skb/ingress")
@@ -465,19 +491,21 @@ int zta_ingress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return PASS;
-	if (sk->protocol == IPPROTO_TCP) {
-		if (skb->ifindex == LOOPBACK_IFINDEX && sk->state == BPF_TCP_LISTEN)
-			note_forged(skb, bpf_sk_storage_get(&zta_sockets, sk, 0, 0));
-		return PASS;
-	}
-	if (sk->protocol != IPPROTO_UDP)
+	if (sk->protocol != IPPROTO_TCP && sk->protocol != IPPROTO_UDP)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	if (st && (st->flags & ZTA_SOCK_ASKED))
+		ZTA_READ(read_answer(skb, st->netns));
+	if (sk->protocol == IPPROTO_TCP) {
+		if (skb->ifindex == LOOPBACK_IFINDEX && sk->state == BPF_TCP_LISTEN)
+			ZTA_READ(note_forged(skb, st));
+		return PASS;
+	}
 	if (st)
 		renew_closed(skb, st);
 	else if (zta_ctl(ZTA_CTL_EXISTING) != ZTA_EXISTING_MARKING)
 		return PASS;
 	if (!st || keeps_peers(st, !!sk->dst_port))
-		note_datagram(skb, st, !!sk->dst_port);
+		ZTA_READ(note_datagram(skb, st, !!sk->dst_port));
 	return PASS;
 }

@@ -13,6 +13,7 @@
 #include "maps.h"
 
 #include "zta_decide_types.h"
+#include "zta_dns_types.h"
 
 #define ZTA_ROOMS      512
 #define ZTA_ROOM_TRIES 16
@@ -48,7 +49,7 @@ struct zta_room {
 	struct bpf_spin_lock lock;
 	__u32 busy;
 	__u32 slot; /* of the policy, for the whole run */
-	__u32 seen; /* packet.bpf.c: SEEN_* */
+	__u32 seen; /* packet.bpf.c: SEEN_*; query.bpf.c: ZTA_SEEN_LISTED; answer.bpf.c */
 	struct zta_case c;
 	struct zta_who who; /* who is judged now */
 	struct zta_ask ask; /* what is decided now */
@@ -57,8 +58,12 @@ struct zta_room {
 	struct zta_answers answers; /* for ask.addr */
 	struct zta_addr wire;	    /* destination of the packet */
 	__u16 wire_port;
-	__u16 pad;
+	__u16 result;	  /* answer.bpf.c: enum zta_stat */
+	__u32 message_at; /* of dns.m in the packet */
+	struct zta_dns dns;
 };
+
+#define ZTA_SEEN_LISTED (1U << 8) /* the maker's profile may ask for listed names only */
 
 /* Rooms. Kernel. All taken: see above. */
 struct {
@@ -67,9 +72,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct zta_room);
 } zta_rooms ZTA_MAP;
-
-/* After the check for NULL: the compiler takes no address in it before that. */
-#define ZTA_KEEP(pointer) asm volatile("" : "+r"(pointer))
 
 static __always_inline struct zta_room *zta_room(__u32 number)
 {
@@ -105,6 +107,7 @@ static __always_inline struct zta_room *zta_room_take(__u32 *number)
 		zta_stat(ZTA_STAT_NO_ROOM, 1);
 		return NULL;
 	}
+	r->seen = 0;
 	__builtin_memset(&r->c, 0, sizeof(r->c));
 	return r;
 }

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * DNS answers on their way in: what they say of an address is learnt before the application can
+ * read it.
+ *
+ * Theory of operation
+ *
+ * An answer is believed when a listed resolver sent it, to a socket that asked this question under
+ * this id not long ago; outside the machine's own network namespace it must not have come through
+ * lo, and a loopback resolver is nobody there (whoever owns the namespace could be it). Nothing is
+ * ever refused here: an answer that is not believed, or cannot be read, teaches nothing.
+ *
+ * The name's most specific pattern is noted with each address of the chain; a name that no pattern
+ * matches makes its addresses ordinary ones as well (shared). When an address becomes a public AI's
+ * or lies outside the fence of the service that was asked for, cached verdicts end.
+ */
+#include "dns.h"
+#include "peers.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define NS_PER_S 1000000000ULL
+
+/* Locks of learnt entries, by a hash of the place: an LRU's values can have none of their own. */
+#define LOCKS 256
+struct lock {
+	struct bpf_spin_lock lock;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LOCKS);
+	__type(key, __u32);
+	__type(value, struct lock);
+} zta_locks ZTA_MAP;
+
+/*
+ * Workloads in unknown namespaces. New entries: a bucket that fills at ZTA_OTHERS_RATE. Kernel.
+ * Full: such a workload learns nothing.
+ */
+struct bucket {
+	struct bpf_spin_lock lock;
+	__u32 left;
+	__u64 filled;	/* CLOCK_MONOTONIC ns */
+	__u64 captured; /* 1 = its captured resolver was told of */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ZTA_CGROUPS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct bucket);
+} zta_buckets ZTA_MAP;
+
+static const struct zta_learnt nothing = {};
+static const char no_bucket[sizeof(struct bucket)] = {};
+
+static __always_inline struct bucket *bucket_of(__u64 workload)
+{
+	struct bucket *b = bpf_map_lookup_elem(&zta_buckets, &workload);
+
+	if (b)
+		return b;
+	bpf_map_update_elem(&zta_buckets, &workload, no_bucket, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&zta_buckets, &workload);
+}
+
+/* May this workload have a new entry among the others'? */
+static __always_inline int take_token(__u64 workload)
+{
+	__u64 now = bpf_ktime_get_ns(), more;
+	struct bucket *b = bucket_of(workload);
+	int taken = 0;
+
+	if (!b)
+		return 0;
+	bpf_spin_lock(&b->lock);
+	more = (now - b->filled) / (NS_PER_S / ZTA_OTHERS_RATE);
+	if (more) {
+		b->left = more + b->left > ZTA_OTHERS_BURST ? ZTA_OTHERS_BURST : more + b->left;
+		b->filled = now;
+	}
+	if (b->left) {
+		b->left--;
+		taken = 1;
+	}
+	bpf_spin_unlock(&b->lock);
+	return taken;
+}
+
+/* The entry of a place, made when there is none. */
+static __always_inline struct zta_learnt *get_entry(const struct zta_place *place, __u64 workload)
+{
+	struct zta_learnt *l = zta_learnt_get(place);
+
+	if (l)
+		return l;
+	if (zta_is_known(place->netns))
+		bpf_map_update_elem(&zta_learnt, place, &nothing, BPF_NOEXIST);
+	else if (take_token(workload))
+		bpf_map_update_elem(&zta_others, place, &nothing, BPF_NOEXIST);
+	return zta_learnt_get(place);
+}
+
+static __always_inline __u32 later(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+/* Write one piece of evidence; the oldest gives way. Returns 1: the pattern was not there. */
+static __always_inline int note(struct zta_learnt *l, struct lock *lock, __u64 what, __u32 now,
+				__u32 until)
+{
+	__u32 cell = 0, oldest = 0xffffffff, fresh = 1;
+
+	bpf_spin_lock(&lock->lock);
+	for (__u32 i = 0; i < ZTA_ANSWER_GROUPS; i++) {
+		__u64 there = l->v[i].what;
+
+		if ((there & 0xffff) == (what & 0xffff) && there) {
+			cell = i;
+			fresh = 0;
+			break;
+		}
+		if (l->v[i].seen < oldest) {
+			oldest = l->v[i].seen;
+			cell = i;
+		}
+	}
+	cell &= ZTA_ANSWER_GROUPS - 1;
+	l->v[cell].until = fresh ? until : later(until, l->v[cell].until);
+	l->v[cell].seen = now;
+	l->v[cell].what = what;
+	bpf_spin_unlock(&lock->lock);
+	return fresh;
+}
+
+/*
+ * Learn the address in the room for the pattern. Returns 1 when the address is one of a service
+ * outside its fence: r->verdict.services says which.
+ */
+__noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
+{
+	struct zta_room *r = zta_room(room);
+	const struct zta_pattern *p;
+	const struct zta_prefix *g;
+	struct zta_place place = {};
+	struct zta_addr inside;
+	struct zta_tables t = {};
+	struct zta_learnt *l;
+	struct lock *lock;
+	__u32 now, until, which;
+	__u64 outside;
+
+	if (!r)
+		return 0;
+	place.netns = r->c.netns;
+	place.addr = r->dns.addr;
+	zta_normalise(&place.addr, &inside);
+	r->dns.addr = place.addr;
+	if (zta_is_any(&place.addr) || zta_is_loopback(&place.addr))
+		return 0; /* a sinkhole, or the machine: names nobody */
+	l = get_entry(&place, workload);
+	if (!l)
+		return 0;
+	now = zta_now_s();
+	until = now + r->dns.ttl;
+	if (!pattern) {
+		l->other_until = later(l->other_until, until);
+		l->other_seen = now;
+		return 0;
+	}
+	which = (place.addr.w[0] ^ place.addr.w[3] ^ (__u32)place.netns) * 0x9e3779b1 >> 24;
+	lock = bpf_map_lookup_elem(&zta_locks, &which);
+	if (!lock)
+		return 0;
+	t.slot = r->slot;
+	p = zta_get_pattern(&t, pattern);
+	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &place.addr);
+	outside = p ? p->services & ~(g ? g->fence : 0) : 0;
+	if (note(l, lock, ZTA_NAMED(r->dns.question, pattern), now, until) && p &&
+	    (outside || (p->flags & ZTA_PATTERN_AI_PUBLIC))) {
+		__u32 word = ZTA_CTL_LEARNT;
+		__u64 *count = bpf_map_lookup_elem(&zta_control, &word);
+
+		if (count)
+			__sync_fetch_and_add(count, 1);
+	}
+	r->verdict.services = outside;
+	return outside != 0;
+}
+
+/* The message as it came, for the events that follow. */
+static __always_inline void tell_message(struct __sk_buff *skb, struct zta_room *r,
+					 struct zta_sock *st)
+{
+	struct zta_answer_note *n;
+	__u64 len = r->dns.len;
+
+	n = bpf_ringbuf_reserve(&zta_notes, sizeof(*n), 0);
+	if (!n) {
+		zta_stat(ZTA_STAT_NOTE_LOST, 1);
+		return;
+	}
+	zta_fill_event(&n->event, &r->c, st, bpf_ktime_get_boot_ns());
+	n->event.type = ZTA_EVENT_ANSWER;
+	n->len = len;
+	n->pad = 0;
+	ZTA_KEEP(len);
+	if (len > ZTA_ANSWER_BYTES)
+		len = ZTA_ANSWER_BYTES;
+	ZTA_KEEP(len);
+	if (len < ZTA_DNS_HEAD || bpf_skb_load_bytes(skb, r->message_at, n->message, len) < 0)
+		n->len = 0;
+	bpf_ringbuf_submit(n, 0);
+}
+
+/* An answer of record: a service's name has an address outside its fence. */
+__noinline __weak int zta_tell_public(struct __sk_buff *skb, __u32 room, __u32 first)
+{
+	struct zta_room *r = zta_room(room);
+	struct bpf_sock *sk = skb->sk;
+	const struct zta_profile *p;
+	const struct zta_policy *doc;
+	struct zta_tables t = {};
+	struct zta_sock *st;
+	struct zta_case *c;
+
+	if (!r || !sk)
+		return 0;
+	t.slot = r->slot;
+	c = &r->c;
+	c->who = r->who;
+	p = zta_get_profile(&t, c->who.profile);
+	doc = zta_get_policy(&t);
+	if (!p || !doc || !(r->verdict.services & p->enforced))
+		return 0;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	c->hook = ZTA_HOOK_INGRESS;
+	c->type = ZTA_EVENT_DNS;
+	c->name = r->dns.question;
+	c->cookie = bpf_get_socket_cookie(skb);
+	if (first) {
+		c->ask.addr = r->wire; /* the resolver */
+		tell_message(skb, r, st);
+	}
+	c->ask.addr = r->dns.addr;
+	c->verdict.services = r->verdict.services & p->enforced;
+	c->verdict.rule = ZTA_RULE_NONE;
+	c->verdict.flags = 0;
+	zta_set(&c->verdict, ZTA_VERDICT_DENY, ZTA_REASON_RESOLVES_PUBLIC, 13);
+	zta_weaken(doc, p, &c->ask, 0, &c->verdict);
+	if (c->verdict.verdict == ZTA_VERDICT_DENY)
+		ZTA_READ(zta_weaken_by_state(&c->who, &c->verdict));
+	ZTA_READ(zta_count(c));
+	ZTA_READ(zta_tell(c, st, 0));
+	return 1;
+}
+
+/* Read the next record: zta_dns_next(). */
+__noinline __weak int zta_next_room(__u32 room)
+{
+	struct zta_room *r = zta_room(room);
+
+	return r ? zta_dns_next(&r->dns) : ZTA_DNS_END;
+}
+
+/* One record. Returns 0 when it was the last; r->seen counts addresses, r->told what was told. */
+__noinline __weak int zta_record(struct __sk_buff *skb, __u32 room, __u32 pattern, __u64 workload)
+{
+	struct zta_room *r = zta_room(room);
+	int step;
+
+	if (!r)
+		return 0;
+	step = zta_next_room(room);
+	if (step == ZTA_DNS_BAD)
+		r->result = ZTA_STAT_DNS_MALFORMED;
+	if (step == ZTA_DNS_BAD || step == ZTA_DNS_END)
+		return 0;
+	if (step != ZTA_DNS_ADDRESS)
+		return 1;
+	if (++r->seen > ZTA_DNS_ADDRS)
+		return 0;
+	if (!zta_learn(room, pattern, workload)) {
+		if (r->result == ZTA_STAT_DNS_IGNORED)
+			r->result = ZTA_STAT_DNS_LEARNT;
+		return 1;
+	}
+	zta_tell_public(skb, room, r->result != ZTA_STAT_DNS_PUBLIC);
+	r->result = ZTA_STAT_DNS_PUBLIC;
+	return 1;
+}
+
+/* Read a believed answer to its end. Returns enum zta_stat: what it did. */
+static __always_inline int read_records(struct __sk_buff *skb, __u32 room, struct zta_room *r,
+					__u32 pattern, __u64 workload)
+{
+	r->seen = 0;
+	r->result = ZTA_STAT_DNS_IGNORED;
+	for (int i = 0; i < ZTA_DNS_RECORDS; i++)
+		if (!zta_record(skb, room, pattern, workload))
+			break;
+	return r->result;
+}
+
+/*
+ * The workload that asked what the room's message answers, 0 = nobody. The first answer is the one
+ * that is read, as by the client.
+ */
+__noinline __weak __u64 zta_take_query(struct __sk_buff *skb, __u32 room)
+{
+	struct zta_room *r = zta_room(room);
+	struct zta_query_key key = {};
+	struct zta_query *q;
+	__u64 workload;
+
+	if (!r)
+		return 0;
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.name = r->dns.question;
+	key.id = r->dns.id;
+	key.type = r->dns.type;
+	q = bpf_map_lookup_elem(&zta_queries, &key);
+	if (!q || bpf_ktime_get_ns() - q->sent > ZTA_QUERY_S * NS_PER_S)
+		return 0;
+	workload = q->workload;
+	bpf_map_delete_elem(&zta_queries, &key);
+	return workload;
+}
+
+__noinline __weak int zta_answer_message(struct __sk_buff *skb, __u32 room, __u32 at, __u32 len)
+{
+	struct zta_room *r = zta_room(room);
+	__u64 workload;
+	__u32 pattern;
+
+	if (!r)
+		return ZTA_STAT_DNS_IGNORED;
+	if (!zta_load_message(skb, room, at, len) || !zta_begin_room(room))
+		return ZTA_STAT_DNS_MALFORMED;
+	if (!(r->dns.flags & ZTA_DNS_QR))
+		return ZTA_STAT_DNS_IGNORED;
+	workload = zta_take_query(skb, room);
+	if (!workload || !zta_who_key(&r->who, workload, r->slot))
+		return ZTA_STAT_DNS_IGNORED;
+	pattern = zta_name_find(room, ZTA_NAMES_ALL, 0);
+	if (pattern)
+		zta_keep_text(room);
+	return read_records(skb, room, r, pattern, workload);
+}
+
+/* Is the source of the packet one whose answers count? */
+__noinline __weak int zta_is_resolver(struct __sk_buff *skb, __u32 room)
+{
+	struct zta_room *r = zta_room(room);
+	struct zta_tables t = {};
+	const struct zta_prefix *g;
+
+	if (!r)
+		return 0;
+	t.slot = r->slot;
+	zta_source(skb, &r->wire);
+	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &r->wire);
+	return g && (g->flags & ZTA_PREFIX_RESOLVER);
+}
+
+/* A resolver's address that stands where none is believed: told once for each workload. */
+__noinline __weak int zta_tell_captured(struct __sk_buff *skb, __u32 room)
+{
+	__u64 workload = zta_owner_of(skb);
+	struct zta_room *r = zta_room(room);
+	struct zta_event *e;
+	struct bucket *b;
+
+	if (!r || !zta_who_key(&r->who, workload, r->slot))
+		return 0;
+	b = bucket_of(workload);
+	if (!b || b->captured)
+		return 0;
+	b->captured = 1;
+	e = bpf_ringbuf_reserve(&zta_notes, sizeof(*e), 0);
+	if (!e) {
+		b->captured = 0;
+		zta_stat(ZTA_STAT_NOTE_LOST, 1);
+		return 0;
+	}
+	r->c.who = r->who;
+	r->c.ask.addr = r->wire;
+	r->c.ask.port = ZTA_PORT_DNS;
+	r->c.hook = ZTA_HOOK_INGRESS;
+	r->c.verdict.rule = ZTA_RULE_NONE;
+	r->c.verdict.reason = ZTA_REASON_CAPTURED_DNS;
+	zta_fill_event(e, &r->c, NULL, bpf_ktime_get_boot_ns());
+	e->type = ZTA_EVENT_CAPTURED;
+	bpf_ringbuf_submit(e, 0);
+	return 1;
+}
+
+/* The whole messages of a segment. A message that is split over several is not read. */
+static __always_inline void read_segment(struct __sk_buff *skb, __u32 room, __u32 at, __u32 left)
+{
+	for (int i = 0; i < ZTA_DNS_MESSAGES && left > 2; i++) {
+		__u8 size[2];
+		__u32 len;
+
+		if (bpf_skb_load_bytes(skb, at, size, 2) < 0)
+			return;
+		len = size[0] << 8 | size[1];
+		if (len + 2 > left)
+			return;
+		zta_stat(zta_answer_message(skb, room, at + 2, len), 1);
+		at += 2 + len;
+		left -= 2 + len;
+	}
+}
+
+__noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
+{
+	struct zta_room *r = zta_room(room);
+	__u32 at, left, tcp;
+	__u64 payload;
+
+	if (!r || !netns)
+		return 0;
+	payload = zta_payload(skb);
+	at = ZTA_PAYLOAD_AT(payload);
+	left = ZTA_PAYLOAD_LEN(payload);
+	if (!payload || !left || ZTA_PAYLOAD_SPORT(payload) != ZTA_PORT_DNS)
+		return 0;
+	tcp = payload & ZTA_PAYLOAD_TCP;
+	r->c.netns = netns;
+	r->c.ask.proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	if (!zta_is_resolver(skb, room)) {
+		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
+	} else if (!zta_is_known(netns) &&
+		   (skb->ifindex == LOOPBACK_IFINDEX || zta_is_loopback(&r->wire))) {
+		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
+		zta_tell_captured(skb, room);
+	} else if (tcp) {
+		read_segment(skb, room, at, left);
+	} else {
+		zta_stat(zta_answer_message(skb, room, at, left), 1);
+	}
+	return 1;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the payload of a plain TCP or UDP packet stands: without IPv4 options, fragments or IPv6
+ * extension headers. Of anything else no name is read: a query is refused where names are guarded,
+ * an answer is not believed.
+ */
+#pragma once
+
+#include "packet.h"
+
+/*
+ * What zta_payload() returns: offset | TCP | length << 16 | sport << 32 | dport << 48; 0 = not
+ * plain.
+ */
+#define ZTA_PAYLOAD_TCP	     0x8000U
+#define ZTA_PAYLOAD_AT(p)    ((__u32)(p)&0x7fff)
+#define LOOPBACK_IFINDEX     1
+#define ZTA_PAYLOAD_LEN(p)   ((__u32)((p) >> 16) & 0xffff)
+#define ZTA_PAYLOAD_SPORT(p) ((__u32)((p) >> 32) & 0xffff)
+#define ZTA_PAYLOAD_DPORT(p) ((__u32)((p) >> 48) & 0xffff)
+
+static __always_inline void zta_source(struct __sk_buff *skb, struct zta_addr *a)
+{
+	__builtin_memset(a, 0, sizeof(*a));
+	if (skb->protocol == bpf_htons(0x0800)) {
+		a->family = ZTA_V4;
+		bpf_skb_load_bytes(skb, offsetof(struct iphdr, saddr), a->w, 4);
+	} else {
+		a->family = ZTA_V6;
+		bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, saddr), a->w, 16);
+	}
+}
+
+__noinline __weak __u64 zta_payload(struct __sk_buff *skb)
+{
+	__u32 at, proto, ports, end = skb->len;
+	__u8 head[40];
+	__u8 l4[20];
+
+	if (skb->protocol == bpf_htons(0x0800)) {
+		if (bpf_skb_load_bytes(skb, 0, head, 20) < 0 || head[0] != 0x45 ||
+		    (head[6] & 0x3f) || head[7])
+			return 0;
+		at = 20;
+		proto = head[9];
+	} else {
+		if (bpf_skb_load_bytes(skb, 0, head, 40) < 0)
+			return 0;
+		at = 40;
+		proto = head[6];
+	}
+	if (proto == IPPROTO_UDP) {
+		if (bpf_skb_load_bytes(skb, at, l4, 8) < 0)
+			return 0;
+		at += 8;
+	} else if (proto == IPPROTO_TCP) {
+		if (bpf_skb_load_bytes(skb, at, l4, 20) < 0)
+			return 0;
+		at += (l4[12] >> 4) * 4;
+	} else {
+		return 0;
+	}
+	if (at > end)
+		return 0;
+	ports = l4[0] << 8 | l4[1] | (__u32)(l4[2] << 8 | l4[3]) << 16;
+	return at | (proto == IPPROTO_TCP ? ZTA_PAYLOAD_TCP : 0) |
+	       (__u64)(end - at > 0xffff ? 0xffff : end - at) << 16 | (__u64)ports << 32;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * DNS queries on their way out: noted, so that only their answers are believed, and refused where a
+ * profile may ask for listed names only.
+ *
+ * Theory of operation
+ *
+ * A query is known by (socket, name, id, type), never by address: NAT may stand behind us. Profiles
+ * with dns.names "listed" ask for names of their trie, or for these followed by a search suffix;
+ * anything else is refused here, before it carries data out. What cannot be read (not one question,
+ * a response, a query over TCP that is not whole in its segment) is refused for them as well, and
+ * leaves unnoted for others.
+ */
+#include "dns.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* May the profile ask for the name in the room? */
+__noinline __weak int zta_may_ask(__u32 room, __u32 profile)
+{
+	__u32 suffix;
+
+	if (zta_name_find(room, profile, 0))
+		return 1;
+	suffix = zta_name_find(room, ZTA_NAMES_SUFFIX, 0);
+	return suffix && zta_name_find(room, profile, suffix);
+}
+
+/* Refuse, unless a mode or a pause lets it pass. Returns 1: it passes. */
+__noinline __weak int zta_refuse_query(struct __sk_buff *skb, __u32 room, __u32 reason)
+{
+	struct zta_room *r = zta_room(room);
+	struct bpf_sock *sk = skb->sk;
+	const struct zta_profile *p;
+	const struct zta_policy *doc;
+	struct zta_tables t = {};
+	struct zta_sock *st;
+	struct zta_case *c;
+
+	if (!r || !sk)
+		return 0;
+	t.slot = r->slot;
+	c = &r->c;
+	c->who = r->who;
+	c->hook = ZTA_HOOK_EGRESS;
+	c->type = ZTA_EVENT_DNS;
+	c->cookie = bpf_get_socket_cookie(skb);
+	c->verdict.services = 0;
+	c->verdict.rule = ZTA_RULE_NONE;
+	c->verdict.flags = 0;
+	zta_set(&c->verdict, ZTA_VERDICT_DENY, reason, 0);
+	doc = zta_get_policy(&t);
+	p = zta_get_profile(&t, c->who.profile);
+	if (doc && p)
+		zta_weaken(doc, p, &c->ask, 0, &c->verdict);
+	if (c->verdict.verdict == ZTA_VERDICT_DENY)
+		ZTA_READ(zta_weaken_by_state(&c->who, &c->verdict));
+	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	ZTA_READ(zta_count(c));
+	ZTA_READ(zta_tell(c, st, 0));
+	return c->verdict.verdict != ZTA_VERDICT_DENY;
+}
+
+/* One message. Returns 0: it may not leave. */
+__noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32 at, __u32 len)
+{
+	struct zta_room *r = zta_room(room);
+	struct zta_query_key key = {};
+	struct zta_query value = {};
+	__u32 listed;
+
+	if (!r)
+		return 0;
+	listed = r->seen & ZTA_SEEN_LISTED;
+	r->c.name = 0;
+	if (!zta_load_message(skb, room, at, len) || !zta_begin_room(room) ||
+	    (r->dns.flags & ZTA_DNS_QR))
+		return !listed || zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+	r->c.name = r->dns.hash;
+	key.name = r->dns.hash;
+	if (listed && !zta_may_ask(room, r->who.profile)) {
+		zta_keep_text(room);
+		return zta_refuse_query(skb, room, ZTA_REASON_NAME_NOT_ALLOWED);
+	}
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.id = r->dns.id;
+	key.type = r->dns.type;
+	value.workload = r->who.key;
+	value.sent = bpf_ktime_get_ns();
+	bpf_map_update_elem(&zta_queries, &key, &value, BPF_ANY);
+	return 1;
+}
+
+/* Reads r->who: the maker of the socket. */
+static __always_inline int find_profile(struct __sk_buff *skb, struct zta_room *r)
+{
+	struct zta_tables t = { .slot = r->slot };
+	const struct zta_profile *p;
+	__u64 owner = zta_owner_of(skb);
+
+	if (!zta_who_key(&r->who, owner, r->slot))
+		return 0;
+	p = zta_get_profile(&t, r->who.profile);
+	r->seen = p && (p->flags & ZTA_PROFILE_DNS_LISTED) ? ZTA_SEEN_LISTED : 0;
+	return 1;
+}
+
+__noinline int zta_query(struct __sk_buff *skb, __u32 room)
+{
+	struct zta_room *r = zta_room(room);
+	struct bpf_sock *sk = skb->sk;
+	struct zta_sock *st;
+	__u64 payload;
+	__u32 at, left;
+
+	if (!r || !sk)
+		return 0;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 0;
+	if (!find_profile(skb, r))
+		return 1; /* not below the attach point (any more) */
+	payload = zta_payload(skb);
+	at = ZTA_PAYLOAD_AT(payload);
+	left = ZTA_PAYLOAD_LEN(payload);
+	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	if (st) {
+		st->flags |= ZTA_SOCK_ASKED;
+		r->c.netns = st->netns;
+	}
+	if (!payload) /* options, fragments: cannot be read */
+		return !(r->seen & ZTA_SEEN_LISTED) ||
+		       zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+	r->c.ask.proto = sk->protocol;
+	r->c.sport = ZTA_PAYLOAD_SPORT(payload);
+	if (st) {
+		r->c.ask.addr = st->called; /* the resolver */
+		r->c.ask.port = st->called_port;
+	}
+	if (sk->protocol != IPPROTO_TCP)
+		return zta_query_message(skb, room, at, left);
+	r->c.flags |= ZTA_EVENT_CUT;
+	for (int i = 0; i < ZTA_DNS_MESSAGES && left; i++) {
+		__u8 size[2];
+		__u32 len;
+
+		if (left < 3 || bpf_skb_load_bytes(skb, at, size, 2) < 0)
+			break;
+		len = size[0] << 8 | size[1];
+		if (len + 2 > left)
+			break;
+		if (!zta_query_message(skb, room, at + 2, len))
+			return 0;
+		at += 2 + len;
+		left -= 2 + len;
+	}
+	return !left || !(r->seen & ZTA_SEEN_LISTED) ||
+	       zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+}
