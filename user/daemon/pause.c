@@ -166,7 +166,7 @@ static int read_file(const char *path, uint64_t *ret_mtime, uint64_t *ret_second
 	if (stat(path, &st) < 0)
 		return -errno;
 	*ret_mtime = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
-	r = file_read_all(path, FILE_BYTES_MAX, &text, NULL);
+	r = file_read_regular(path, FILE_BYTES_MAX, &text, NULL);
 	if (r < 0)
 		return r;
 	errno = 0;
