@@ -114,6 +114,17 @@ def test_all_errors_are_told(write):
     }
 
 
+def test_a_file_of_errors_stays_a_screenful_of_megabytes(write):
+    """The square of the document, when each of many errors repeats a long name around it."""
+    many = '{"prefixes": {"' + "x" * 200_000 + '": [' + "1," * 20_000 + "1]}}"
+    done = ctl.run("policy", "check", write(many), "-o", "json")
+    assert done.returncode == 1
+    assert len(done.stdout) < 8_000_000
+    errors = ctl.value(done)["errors"]
+    assert len(errors) == 10_001
+    assert sum("the others are not told" in e["message"] for e in errors) == 1
+
+
 def test_the_file_is_named_as_given(write, tmp_path, monkeypatch):
     write("{}")
     monkeypatch.chdir(tmp_path)
