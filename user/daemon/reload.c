@@ -95,6 +95,12 @@ static void arm_confirm(struct daemon *d)
 		loop_timer_stop(d->reload->confirm);
 }
 
+void reload_clock_set(struct daemon *d, int64_t step_ns)
+{
+	d->store.confirm_until += step_ns;
+	arm_confirm(d);
+}
+
 /* Opened before the first look at the files: no change can fall in between. */
 static int open_watches(struct reload *x, const char *policy, struct diag *diag)
 {
