@@ -16,7 +16,7 @@
 
 #define AHEAD_S	 (14 * 24 * 3600)
 #define AGAIN_NS (10 * NS_PER_S) /* after a failure */
-#define DATE_LEN 10 /* of "2027-06-30" */
+#define DATE_LEN 10		 /* of "2027-06-30" */
 
 /* The date as it is written: the last day on which the rule counts. */
 static void tell(struct daemon *d, const char *what, const struct brief_date *date)

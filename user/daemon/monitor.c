@@ -42,8 +42,8 @@ struct monitor {
 	int netlink, inotify;
 	uint64_t ticks;
 	int64_t ahead; /* of the wall clock over the time since boot, ns */
-	bool waiting; /* for soon */
-	bool alone;   /* the kernel does not see new cgroups */
+	bool waiting;  /* for soon */
+	bool alone;    /* the kernel does not see new cgroups */
 	bool local_failed;
 	bool rescan_failed;
 	bool hooks_lost;
