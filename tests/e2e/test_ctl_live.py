@@ -76,6 +76,33 @@ def test_workloads(troupe, suite, run, ask):
     assert [r.split()[3] for r in rows if r.split()[0] == "/"] == ["default"]
 
 
+def test_a_name_that_is_no_text_stops_nothing(troupe, suite, run, ask):
+    """Whoever may make cgroups below a pattern chooses their names."""
+    group = troupe.group(os.fsdecode(b"app\xff"))
+    inode = group.stat().st_ino
+    code, value = ask("workloads")
+    assert (code, {e["id"]: e["cgroup"] for e in value}[inode]) == (0, "/app\ufffd")
+    assert "/app\ufffd" in run("workloads").stdout
+
+    target = os.fsdecode(b"/app\xff")
+    for verb, *args in (
+        ("quarantine", target, "--reason", "x"),
+        ("quarantine", "/app", "--reason", target),
+        ("release", target),
+        ("pause", "--for", "1m", "--reason", "x", "--workload", target),
+        ("resume", "--workload", target),
+        ("explain", "--addr", "8.8.8.8", "--cgroup", target),
+        ("events", "--workload", target),
+    ):
+        done = run(verb, *args)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(": is not UTF-8\n")
+    assert ask("status")[1]["problems"][1:] == []
+    states = {e["id"]: e["state"] for e in ask("workloads")[1]}
+    assert states[inode] == "matched"
+    group.rmdir()
+
+
 def test_services(suite, run, ask):
     code, value = ask("services")
     assert code == 0

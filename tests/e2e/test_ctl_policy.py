@@ -193,6 +193,19 @@ def test_a_file_that_cannot_be_read(path, why):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"ztactl: {detail}\n")
 
 
+def test_a_file_whose_name_is_no_text(write):
+    name = os.fsdecode(b"p\xff.json")
+    done = ctl.run("policy", "check", write(policy.suite(), name), "-o", "json")
+    assert done.returncode == 0
+    assert ctl.value(done)["file"].endswith("/p\ufffd.json")
+    for path in (write("{}", name), "/nonexistent" + name):
+        for verb in ("policy check", "explain --addr 8.8.8.8 --policy"):
+            done = ctl.run(*verb.split(), path, "-o", "json")
+            assert done.returncode == 1
+            value = ctl.value(done)
+            assert value.get("file", value.get("detail", "")).count("p\ufffd.json") == 1
+
+
 def test_a_pipe_is_a_file():
     text = json.dumps(policy.suite())
     done = ctl.run("policy", "check", "/dev/stdin", "-o", "json", stdin=text)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "ctl/print.h"
 
 enum ctl_exit ctl_usage(const char *fmt, ...)
@@ -39,10 +40,11 @@ enum ctl_exit ctl_fail(const struct ctl *c, enum ctl_exit status, const char *er
 		fprintf(stderr, "ztactl: %s\n", clean ? clean : error);
 		return status;
 	}
-	v = json_pack("{s:s, s:s}", "error", error, "detail", detail ? detail : "");
+	v = json_pack("{s:s, s:o}", "error", error, "detail",
+		      utf8_json(detail ? detail : "", detail ? strlen(detail) : 0));
 	if (v)
 		ctl_json(v);
-	else /* the text is no UTF-8, or memory ran out: still one JSON value */
+	else /* memory ran out: still one JSON value */
 		puts("{\"error\":\"failed\",\"detail\":\"the reason cannot be shown\"}");
 	json_decref(v);
 	return status;

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "control/server.h"
 #include "daemon/api.h"
 #include "daemon/caller.h"
@@ -293,7 +294,7 @@ int api_explain(struct control_req *req, void *ctx)
 	if (r < 0)
 		return r;
 	if (q->cgroup && addr)
-		(void)json_object_set_new(o, "cgroup", json_string(q->cgroup)); /* or without */
+		(void)json_object_set_new(o, "cgroup", utf8_json(q->cgroup, strlen(q->cgroup)));
 	control_reply(req, 200, o);
 	return 0;
 }
