@@ -223,6 +223,15 @@ struct seen {
 	__u16 sport;
 };
 
+/*
+ * What was collected on many ways, as one value: the verifier does not look into global functions,
+ * and goes on with one state where each combination of flags would be one.
+ */
+__noinline __weak __u32 zta_any_of(__u32 flags)
+{
+	return flags;
+}
+
 /* Returns SEEN_*. */
 static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct zta_sock *st,
 			      struct zta_ask *ask, struct seen *seen)
@@ -261,8 +270,9 @@ static __noinline int inspect(struct __sk_buff *skb, struct bpf_sock *sk, struct
 		ask->flags |= ZTA_ASK_MALFORMED;
 	else if (is_inbound(skb, st, &p, state))
 		ask->flags |= ZTA_ASK_INBOUND;
+	ask->flags = zta_any_of(ask->flags);
 	zta_normalise(&ask->addr, &ask->carried);
-	return flags;
+	return zta_any_of(flags);
 }
 
 /* The entry may go between two look-ups: then there is another one above it. */
