@@ -166,6 +166,22 @@ def test_explain_a_name(suite, ask):
     assert [a["verdict"] for a in value["addresses"]] == ["allow", "deny"]
 
 
+def test_explain_a_name_with_many_addresses(suite, run, ask):
+    """A name may have 100 addresses; what a request has no room for is wrong usage."""
+    name = "a-name-of-forty-characters.example.local"
+
+    def answers(n: int) -> list[str]:
+        return [f"--answer={name}=2001:db8:1234:5678:9abc:def0:ffff:{i:x}" for i in range(1, n + 1)]
+
+    code, value = ask("explain", "--name", name, *answers(100), "--profile", "open")
+    assert (code, len(value["addresses"])) == (0, 100)
+    done = run("explain", "--name", name, *answers(160))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "ztactl: the options are too long for one request\n"
+    done = run("events", *(f"--reason=r{i}" for i in range(161)))
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_explain_resolves_a_name_by_itself(suite, ask):
     hosts = subprocess.run(
         ["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True

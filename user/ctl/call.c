@@ -21,6 +21,8 @@ void call_add(struct call *q, const char *name, const char *value)
 {
 	if (value && !utf8_valid(value))
 		q->not_utf8 = name;
+	if (value && q->n_members++ == HTTP_QUERIES_MAX)
+		q->too_long = true;
 	if (control_target_add(q->target, sizeof(q->target), name, value) < 0)
 		q->too_long = true;
 }

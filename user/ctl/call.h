@@ -18,6 +18,7 @@ struct call {
 	const char *method;
 	const void *body;
 	size_t len;
+	size_t n_members;     /* of the query: HTTP_QUERIES_MAX are read */
 	bool too_long;	      /* a member found no room */
 	const char *not_utf8; /* a member that JSON cannot hold */
 	char target[CALL_TARGET_MAX];
