@@ -219,6 +219,13 @@ def test_explain_an_event(ztad, world, troupe, suite, ask):
     assert (code, value["error"]) == (1, "not-found")
 
 
+def test_explain_an_event_of_an_address_inside_an_address(ztad, world, troupe, suite, run, ask):
+    event = refuse(ztad, world, troupe.get("six"), w.NAT64)
+    value = ask("explain", "--event", event["seq"])[1]
+    assert (value["address"], value["carried"]) == (w.NAT64, w.PUBLIC)
+    assert f", which carries {w.PUBLIC}" in run("explain", "--event", event["seq"]).stdout
+
+
 # --- events
 
 

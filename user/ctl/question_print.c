@@ -57,6 +57,7 @@ static void print_one(const struct ctl *c, const json_t *v)
 
 	print_verdict(c, verdict, print_string(v, "reason"));
 	print_destination(c, v);
+	print_field(c->color, "called", PRINT_PLAIN, "%s", print_string(v, "called.address"));
 	print_field(c->color, "name", PRINT_PLAIN, "%s", print_string(v, "name"));
 	print_field(c->color, "profile", PRINT_PLAIN, "%s", print_string(v, "profile"));
 	print_field(c->color, "cgroup", PRINT_PLAIN, "%s", print_string(v, "cgroup"));

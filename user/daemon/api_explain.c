@@ -54,8 +54,12 @@ static void copy(json_t *to, const char *name, json_t *from, const char *member)
 /* What was decided then, in the shape of an answer about now. */
 static json_t *record_json(json_t *record)
 {
-	static const char *const same[] = { "seq",     "time", "type", "verdict", "reason", "row",
-					    "service", "rule", "hint", "count",	  "hook",   NULL };
+	static const char *const same[] = { "seq",  "time",    "type", "verdict", "reason",
+					    "row",  "service", "rule", "hint",	  "count",
+					    "hook", "called",  NULL };
+	static const char *const where[] = {
+		"address", "carried", "port", "protocol", "name", NULL
+	};
 	const char *verdict = json_string_value(json_object_get(record, "verdict"));
 	json_t *destination = json_object_get(record, "destination");
 	json_t *workload = json_object_get(record, "workload");
@@ -67,10 +71,8 @@ static json_t *record_json(json_t *record)
 		return NULL;
 	for (size_t i = 0; same[i]; i++)
 		copy(o, same[i], record, same[i]);
-	copy(o, "address", destination, "address");
-	copy(o, "port", destination, "port");
-	copy(o, "protocol", destination, "protocol");
-	copy(o, "name", destination, "name");
+	for (size_t i = 0; where[i]; i++)
+		copy(o, where[i], destination, where[i]);
 	copy(o, "profile", workload, "profile");
 	copy(o, "cgroup", workload, "cgroup");
 	return o;
