@@ -166,6 +166,18 @@ def test_explain_a_name(suite, ask):
     assert [a["verdict"] for a in value["addresses"]] == ["allow", "deny"]
 
 
+def test_explain_knows_the_machines_own_addresses(suite, ask):
+    """Row 3, for an address and for each address of a name."""
+    for own in (w.MACHINE, w.MACHINE6):
+        value = ask("explain", "--addr", own, "--profile", "closed")[1]
+        assert (value["row"], value["reason"]) == (3, "loopback")
+    name = "me.example"
+    answers = [f"--answer={name}={a}" for a in (w.MACHINE, w.MACHINE6, w.PUBLIC)]
+    code, value = ask("explain", "--name", name, "--profile", "closed", *answers)
+    assert (code, value["verdict"]) == (1, "deny")
+    assert [a["row"] for a in value["addresses"]] == [3, 3, 16]
+
+
 def test_explain_a_name_with_many_addresses(suite, run, ask):
     """A name may have 100 addresses; what a request has no room for is wrong usage."""
     name = "a-name-of-forty-characters.example.local"
@@ -394,6 +406,42 @@ def test_quarantine_and_release(world, troupe, suite, run, ask):
     puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
     code, value = ask("release", "/app")
     assert (code, value["error"]) == (1, "not-found")
+
+
+def test_a_slash_behind_a_target_is_dropped(ztad, world, troupe, suite, run, ask):
+    """As a shell completes it. It must not be another cgroup, in which nothing ever runs."""
+    puppet, path = troupe.get("app"), "/app/"
+    code, value = ask("quarantine", path, "--reason", "test")
+    assert (code, value["target"], value["workloads"]) == (0, "/app", 1)
+    try:
+        with pytest.raises(PermissionError):
+            puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+        assert ask("explain", "--addr", w.DATABASE, "--cgroup", path)[1]["row"] == 1
+    finally:
+        assert ask("release", path)[0] == 0
+    puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+
+    assert ask("pause", "--for", "1m", "--reason", "test", "--workload", path)[0] == 0
+    try:
+        puppet.tcp(w.PUBLIC).connect((w.PUBLIC, world.port()))
+    finally:
+        assert ask("resume", "--workload", path) == (0, {"resumed": 1, "workload": "/app"})
+    event = refuse(ztad, world, puppet)
+    assert events(run, "--workload", path, "-n", "1")[0]["seq"] == event["seq"]
+
+
+@pytest.mark.parametrize("path", ["app", "", "/a//b", "/..", "/a/..", "/./a", "//", "/a//"])
+def test_the_daemon_itself_refuses_what_is_no_path(ztad, suite, path):
+    for method, verb, name, more in (
+        ("POST", "quarantine", "target", "&reason=x"),
+        ("POST", "release", "target", ""),
+        ("POST", "pause", "workload", "&for=1m&reason=x"),
+        ("POST", "resume", "workload", ""),
+        ("GET", "explain", "cgroup", "&addr=8.8.8.8"),
+    ):
+        status, body = ztad.http(method, f"/v1/{verb}?{name}={path}{more}")
+        assert status == 400
+        assert json.loads(body)["detail"].startswith(f"{name}: ")
 
 
 def test_strangers_are_denied(ztad, suite):

@@ -20,6 +20,7 @@
 #include "daemon/local.h"
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
+#include "daemon/target.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/explain.h"
@@ -121,6 +122,7 @@ struct question {
 	struct explain_answer answers[ANSWERS_MAX];
 	const char *chain[ANSWERS_MAX];
 	char *texts[ANSWERS_MAX]; /* of the answers' names */
+	struct zta_addr *own;	  /* the machine's addresses */
 	char *cgroup;		  /* below the attach point, NULL = outside or not asked */
 };
 
@@ -132,6 +134,7 @@ static void question_free(struct question *q)
 		free(q->texts[i]);
 	policy_check_free(&q->inforce);
 	free(q->cgroup);
+	free(q->own);
 	free(q);
 }
 
@@ -211,13 +214,10 @@ static int read_who(struct daemon *d, struct control_req *req, struct question *
 		q->in.profile = r;
 		return 0;
 	}
-	if (cgroup && cgroup[0] != '/')
-		return diag_set(control_diag(req), -EINVAL,
-				"cgroup: \"%s\" is not a path below the attach point", cgroup);
 	if (cgroup) {
-		q->cgroup = strdup(cgroup);
-		if (!q->cgroup)
-			return -ENOMEM;
+		r = target_read(req, "cgroup", &q->cgroup);
+		if (r < 0)
+			return r;
 	} else {
 		r = caller_cgroup(d, control_pid(req), &q->cgroup);
 		if (r < 0 && r != -ENOENT) /* outside: judged by nobody, told as the default */
@@ -233,18 +233,14 @@ static int read_who(struct daemon *d, struct control_req *req, struct question *
 /* What the kernel would know besides: own address, quarantine, pause. */
 static int read_state(struct daemon *d, struct question *q)
 {
-	_cleanup_free_ struct zta_addr *own = NULL;
-	size_t n = 0;
 	int r;
 
 	if (pause_active(d) || (q->cgroup && pause_covers(d, q->cgroup)))
 		q->in.ask_flags |= ZTA_ASK_WEAK;
 	if (q->cgroup && quarantine_covers(d, q->cgroup))
 		q->in.ask_flags |= ZTA_ASK_QUARANTINED;
-	r = local_list(&own, &n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (!memcmp(&own[i], &q->in.addr, sizeof(own[i])))
-			q->in.ask_flags |= ZTA_ASK_LOCAL;
+	r = local_list(&q->own, &q->in.n_own);
+	q->in.own = q->own;
 	return r;
 }
 

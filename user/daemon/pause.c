@@ -135,7 +135,7 @@ int pause_begin(struct daemon *d, const struct pause_ask *ask, uint64_t *ret_unt
 	int r;
 
 	if (!ask->for_ns || ask->for_ns > FOR_MAX_NS)
-		return diag_set(diag, -EINVAL, "for: from 1s to 366d");
+		return diag_set(diag, -EINVAL, "for: a pause lasts from 1s to 366d");
 	r = put_one(d, p.target, p.until);
 	if (r == -EINVAL)
 		return diag_set(diag, r, "workload: \"%s\" is not a cgroup path", p.target);
