@@ -14,8 +14,8 @@
  * A task outside the attach point that uses a socket from inside is judged for the owner alone.
  */
 #include "dhcp.h"
-#include "judge.h"
 #include "peers.h"
+#include "row4.h"
 
 #include <linux/in.h>
 #include <linux/socket.h>
@@ -246,41 +246,16 @@ static __always_inline int is_plain_socket(__u32 type, __u32 protocol)
 	return type != SOCK_TYPE_RAW && (p == IPPROTO_TCP || p == IPPROTO_UDP || p == IPPROTO_ICMP);
 }
 
-/* @return 1 = the socket may be made */
 static __always_inline int judge_socket(struct bpf_sock *ctx, const struct zta_who *who,
 					__u8 reason, __u32 slot)
 {
-	struct zta_tables t = { .slot = slot };
-	const struct zta_profile *p = zta_get_profile(&t, who->profile);
-	const struct zta_policy *doc = zta_get_policy(&t);
-	struct zta_case *c;
-	struct zta_room *r;
-	__u32 room;
-	int made;
+	struct zta_case c = { .hook = ZTA_HOOK_SOCK_CREATE };
 
-	if (!zta_who_closed(p) || !doc)
-		return 1;
-	r = zta_room_take(&room);
-	if (!r)
-		return 0;
-	c = &r->c;
-	c->hook = ZTA_HOOK_SOCK_CREATE;
-	c->who = *who;
-	c->netns = bpf_get_netns_cookie(ctx);
-	c->ask.proto = plain_protocol(ctx->protocol);
-	c->socktype = ctx->type;
-	c->ask.addr.family = ctx->family == FAMILY_INET6 ? ZTA_V6 : ZTA_V4; /* folded apart */
-	c->verdict.rule = ZTA_RULE_NONE;
-	zta_set(&c->verdict, ZTA_VERDICT_DENY, reason, 4);
-	if (p)
-		zta_weaken(doc, p, &c->ask, 0, &c->verdict);
-	if (c->verdict.verdict == ZTA_VERDICT_DENY && !(who->flags & ZTA_WORKLOAD_SELFTEST))
-		ZTA_READ(zta_weaken_by_state(who, &c->verdict));
-	ZTA_READ(zta_count(c));
-	ZTA_READ(zta_tell(c, NULL, 1));
-	made = c->verdict.verdict != ZTA_VERDICT_DENY;
-	zta_room_give(r);
-	return made;
+	c.netns = bpf_get_netns_cookie(ctx);
+	c.ask.proto = plain_protocol(ctx->protocol);
+	c.socktype = ctx->type;
+	c.ask.addr.family = ctx->family == FAMILY_INET6 ? ZTA_V6 : ZTA_V4;
+	return zta_judge_socket(&c, who, reason, slot);
 }
 
 SEC("cgroup/sock_create")

@@ -305,6 +305,35 @@ static void test_without_the_tracepoint_the_rest_works(void **state)
 	assert_int_equal(site_rescan(s, CLOSED), 0);
 }
 
+/* Where there is no BPF LSM this is the gap that README names. */
+static void test_packet_sockets_are_refused_to_closed_profiles(void **state)
+{
+	static const struct site_dest packet = { AF_PACKET, SOCK_RAW, 0, "", 0 };
+	struct site *s = *state;
+	const char *why = NULL;
+
+	(void)site_mkdir(s, "/open");
+	start(s);
+	if (!kern_has_family(s->kern, &why)) {
+		assert_non_null(why);
+		assert_int_equal(site_run(s, "", site_do_socket, &packet), 0);
+		print_message("not refused here: %s\n", why);
+		return;
+	}
+	assert_int_equal(site_run(s, "", site_do_socket, &packet), EPERM);
+	assert_int_equal(site_run(s, "/open", site_do_socket, &packet), 0);
+	site_close(s);
+	assert_int_equal(site_run(s, "", site_do_socket, &packet), EPERM);
+	site_open(s);
+	site_apply(s, CLOSED);
+	site_attach(s);
+	assert_true(kern_has_family(s->kern, NULL));
+	assert_int_equal(site_run(s, "", site_do_socket, &packet), EPERM);
+	assert_int_equal(socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0, 0); /* outside */
+	site_apply(s, OPEN);
+	assert_int_equal(site_run(s, "", site_do_socket, &packet), 0);
+}
+
 static void test_errors_say_what_is_wrong(void **state)
 {
 	struct site *s = *state;
@@ -337,6 +366,7 @@ int main(void)
 		TEST(test_detach_ends_it_at_once),
 		TEST(test_links_without_a_cgroup_are_attached_anew),
 		TEST(test_without_the_tracepoint_the_rest_works),
+		TEST(test_packet_sockets_are_refused_to_closed_profiles),
 		TEST(test_errors_say_what_is_wrong),
 	};
 

@@ -76,6 +76,33 @@ def test_workloads(troupe, suite, run, ask):
     assert [r.split()[3] for r in rows if r.split()[0] == "/"] == ["default"]
 
 
+def test_a_name_that_is_no_text_stops_nothing(troupe, suite, run, ask):
+    """Whoever may make cgroups below a pattern chooses their names."""
+    group = troupe.group(os.fsdecode(b"app\xff"))
+    inode = group.stat().st_ino
+    code, value = ask("workloads")
+    assert (code, {e["id"]: e["cgroup"] for e in value}[inode]) == (0, "/app\ufffd")
+    assert "/app\ufffd" in run("workloads").stdout
+
+    target = os.fsdecode(b"/app\xff")
+    for verb, *args in (
+        ("quarantine", target, "--reason", "x"),
+        ("quarantine", "/app", "--reason", target),
+        ("release", target),
+        ("pause", "--for", "1m", "--reason", "x", "--workload", target),
+        ("resume", "--workload", target),
+        ("explain", "--addr", "8.8.8.8", "--cgroup", target),
+        ("events", "--workload", target),
+    ):
+        done = run(verb, *args)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(": is not UTF-8\n")
+    assert ask("status")[1]["problems"][1:] == []
+    states = {e["id"]: e["state"] for e in ask("workloads")[1]}
+    assert states[inode] == "matched"
+    group.rmdir()
+
+
 def test_services(suite, run, ask):
     code, value = ask("services")
     assert code == 0
@@ -139,6 +166,34 @@ def test_explain_a_name(suite, ask):
     assert [a["verdict"] for a in value["addresses"]] == ["allow", "deny"]
 
 
+def test_explain_knows_the_machines_own_addresses(suite, ask):
+    """Row 3, for an address and for each address of a name."""
+    for own in (w.MACHINE, w.MACHINE6):
+        value = ask("explain", "--addr", own, "--profile", "closed")[1]
+        assert (value["row"], value["reason"]) == (3, "loopback")
+    name = "me.example"
+    answers = [f"--answer={name}={a}" for a in (w.MACHINE, w.MACHINE6, w.PUBLIC)]
+    code, value = ask("explain", "--name", name, "--profile", "closed", *answers)
+    assert (code, value["verdict"]) == (1, "deny")
+    assert [a["row"] for a in value["addresses"]] == [3, 3, 16]
+
+
+def test_explain_a_name_with_many_addresses(suite, run, ask):
+    """A name may have 100 addresses; what a request has no room for is wrong usage."""
+    name = "a-name-of-forty-characters.example.local"
+
+    def answers(n: int) -> list[str]:
+        return [f"--answer={name}=2001:db8:1234:5678:9abc:def0:ffff:{i:x}" for i in range(1, n + 1)]
+
+    code, value = ask("explain", "--name", name, *answers(100), "--profile", "open")
+    assert (code, len(value["addresses"])) == (0, 100)
+    done = run("explain", "--name", name, *answers(160))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "ztactl: the options are too long for one request\n"
+    done = run("events", *(f"--reason=r{i}" for i in range(161)))
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_explain_resolves_a_name_by_itself(suite, ask):
     hosts = subprocess.run(
         ["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True
@@ -174,6 +229,13 @@ def test_explain_an_event(ztad, world, troupe, suite, ask):
     assert ask("explain", "--last")[1]["port"] == value["port"]
     code, value = ask("explain", "--event", 2**53 - 1)
     assert (code, value["error"]) == (1, "not-found")
+
+
+def test_explain_an_event_of_an_address_inside_an_address(ztad, world, troupe, suite, run, ask):
+    event = refuse(ztad, world, troupe.get("six"), w.NAT64)
+    value = ask("explain", "--event", event["seq"])[1]
+    assert (value["address"], value["carried"]) == (w.NAT64, w.PUBLIC)
+    assert f", which carries {w.PUBLIC}" in run("explain", "--event", event["seq"]).stdout
 
 
 # --- events
@@ -344,6 +406,42 @@ def test_quarantine_and_release(world, troupe, suite, run, ask):
     puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
     code, value = ask("release", "/app")
     assert (code, value["error"]) == (1, "not-found")
+
+
+def test_a_slash_behind_a_target_is_dropped(ztad, world, troupe, suite, run, ask):
+    """As a shell completes it. It must not be another cgroup, in which nothing ever runs."""
+    puppet, path = troupe.get("app"), "/app/"
+    code, value = ask("quarantine", path, "--reason", "test")
+    assert (code, value["target"], value["workloads"]) == (0, "/app", 1)
+    try:
+        with pytest.raises(PermissionError):
+            puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+        assert ask("explain", "--addr", w.DATABASE, "--cgroup", path)[1]["row"] == 1
+    finally:
+        assert ask("release", path)[0] == 0
+    puppet.tcp(w.DATABASE).connect((w.DATABASE, world.port()))
+
+    assert ask("pause", "--for", "1m", "--reason", "test", "--workload", path)[0] == 0
+    try:
+        puppet.tcp(w.PUBLIC).connect((w.PUBLIC, world.port()))
+    finally:
+        assert ask("resume", "--workload", path) == (0, {"resumed": 1, "workload": "/app"})
+    event = refuse(ztad, world, puppet)
+    assert events(run, "--workload", path, "-n", "1")[0]["seq"] == event["seq"]
+
+
+@pytest.mark.parametrize("path", ["app", "", "/a//b", "/..", "/a/..", "/./a", "//", "/a//"])
+def test_the_daemon_itself_refuses_what_is_no_path(ztad, suite, path):
+    for method, verb, name, more in (
+        ("POST", "quarantine", "target", "&reason=x"),
+        ("POST", "release", "target", ""),
+        ("POST", "pause", "workload", "&for=1m&reason=x"),
+        ("POST", "resume", "workload", ""),
+        ("GET", "explain", "cgroup", "&addr=8.8.8.8"),
+    ):
+        status, body = ztad.http(method, f"/v1/{verb}?{name}={path}{more}")
+        assert status == 400
+        assert json.loads(body)["detail"].startswith(f"{name}: ")
 
 
 def test_strangers_are_denied(ztad, suite):

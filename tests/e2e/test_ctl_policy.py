@@ -114,6 +114,17 @@ def test_all_errors_are_told(write):
     }
 
 
+def test_a_file_of_errors_stays_a_screenful_of_megabytes(write):
+    """The square of the document, when each of many errors repeats a long name around it."""
+    many = '{"prefixes": {"' + "x" * 200_000 + '": [' + "1," * 20_000 + "1]}}"
+    done = ctl.run("policy", "check", write(many), "-o", "json")
+    assert done.returncode == 1
+    assert len(done.stdout) < 8_000_000
+    errors = ctl.value(done)["errors"]
+    assert len(errors) == 10_001
+    assert sum("the others are not told" in e["message"] for e in errors) == 1
+
+
 def test_the_file_is_named_as_given(write, tmp_path, monkeypatch):
     write("{}")
     monkeypatch.chdir(tmp_path)
@@ -180,6 +191,19 @@ def test_a_file_that_cannot_be_read(path, why):
     assert ctl.value(done) == {"error": "cannot-read", "detail": detail}
     done = ctl.run("policy", "check", path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"ztactl: {detail}\n")
+
+
+def test_a_file_whose_name_is_no_text(write):
+    name = os.fsdecode(b"p\xff.json")
+    done = ctl.run("policy", "check", write(policy.suite(), name), "-o", "json")
+    assert done.returncode == 0
+    assert ctl.value(done)["file"].endswith("/p\ufffd.json")
+    for path in (write("{}", name), "/nonexistent" + name):
+        for verb in ("policy check", "explain --addr 8.8.8.8 --policy"):
+            done = ctl.run(*verb.split(), path, "-o", "json")
+            assert done.returncode == 1
+            value = ctl.value(done)
+            assert value.get("file", value.get("detail", "")).count("p\ufffd.json") == 1
 
 
 def test_a_pipe_is_a_file():

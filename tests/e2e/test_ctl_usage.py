@@ -57,6 +57,8 @@ def test_version():
     assert (done.returncode, done.stderr) == (0, "")
     name, version = done.stdout.split()
     assert name == "ztactl" and version
+    assert ctl.value(ctl.run("-o", "json", "--version")) == {"version": version}
+    assert ctl.run("--version", "-o", "yaml").returncode == 2
 
 
 WRONG = {
@@ -153,6 +155,20 @@ def test_wrong_usage_is_plain_text_and_weighs_more_than_an_absent_daemon(what):
 @pytest.mark.parametrize("path", ["/", "/a", "/a/", "/a/b.service", "/..a/...", "/a b"])
 def test_cgroup_paths(path):
     assert ctl.run("release", path).returncode == 3
+
+
+def test_no_control_characters_of_the_command_line_reach_the_terminal(tmp_path):
+    name = "\x1b]0;owned\x07"
+    (tmp_path / name).write_text("{}")
+    for args in (
+        [name], ["status", name], ["status", "-o", name], ["policy", "check", name],
+        ["policy", "check", "no" + name], ["events", "--since", name],
+        ["explain", "--policy", name, "--addr", "::1"],
+    ):  # fmt: skip
+        done = ctl.run(*args, cwd=tmp_path)
+        assert done.returncode in (1, 2)
+        assert "owned\\x07" in done.stderr
+        assert not set(done.stderr + done.stdout) & set("\x1b\x07")
 
 
 def test_options_may_stand_anywhere():

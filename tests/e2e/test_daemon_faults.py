@@ -10,6 +10,7 @@ import pytest
 
 from zt import policy
 from zt import world as w
+from zt.cgroup import Cgroups
 from zt.daemon import ZTAD, Daemon
 from zt.puppet import run_in_args
 from zt.sh import sh, wait_for
@@ -71,6 +72,34 @@ def test_attach_point_that_is_no_cgroup(daemon):
 def test_attach_point_that_is_not_there(daemon):
     daemon.spawn(f"--cgroup={daemon.cgroups.base}/nowhere")
     ends_with_1(daemon, "nowhere")
+
+
+def test_no_cgroup_v2_at_all(daemon):
+    script = (
+        'awk \'$3 ~ /^cgroup/ { print $2 }\' /proc/self/mounts | sort -r | xargs -n 1 umount -l &&'
+        ' exec "$@"'
+    )
+    options = [o for o in daemon.options() if not o.startswith("--cgroup=")]
+    daemon.config.write_text("{}")
+    done = run(*options, prefix=("unshare", "-m", "sh", "-c", script, "sh"))
+    assert done.returncode == 1 and "cgroup2" in done.stderr, done.stderr
+    assert not daemon.bpffs.exists() or not list(daemon.bpffs.iterdir())
+
+
+def test_another_daemon_writes_the_journal(daemon, world, troupe, cgroups):
+    """Everything else differs, the state directory does not: two would tear it apart."""
+    daemon.start()
+    other = Cgroups("-other")
+    second = Daemon(world.machine, other)
+    try:
+        second.write_policy(policy.suite())
+        second.spawn(f"--state-dir={daemon.state}")
+        ends_with_1(second, "journal", str(daemon.state))
+        assert not list(second.bpffs.glob("*"))
+    finally:
+        second.close()
+        other.close()
+    assert daemon.get("status")["healthy"]
 
 
 def test_bpffs_is_mounted_when_it_is_not(world, cgroups, troupe):
@@ -194,11 +223,39 @@ def test_journal_disk_full(daemon, small_disk, world, troupe):
     assert seqs == list(range(1, len(seqs) + 1))
 
 
-def test_state_directory_that_cannot_be_written(daemon, world, troupe):
-    """Enforcement starts all the same, or the start fails with its name; never half."""
+def test_state_directory_that_cannot_be(daemon):
     daemon.state.write_text("a file")
     daemon.spawn()
     ends_with_1(daemon, "state")
+
+
+@pytest.fixture
+def frozen_state(daemon):
+    """The state directory of an earlier daemon, on a file system that is read-only (thaw())."""
+    daemon.start()
+    daemon.stop()
+    sh("mount", "--bind", daemon.state, daemon.state)
+    sh("mount", "-o", "remount,bind,ro", daemon.state)
+    yield lambda: sh("mount", "-o", "remount,bind,rw", daemon.state)
+    subprocess.run(["umount", "-l", str(daemon.state)], check=False)
+
+
+def test_state_directory_that_cannot_be_written(daemon, frozen_state, world, troupe):
+    """Enforcement goes on, policies come into force; status says what a restart will not find."""
+    daemon.start(healthy=False)
+    status = daemon.get("status")
+    assert not status["healthy"] and status["journal"]["state"] == "failing"
+    assert {p["id"] for p in status["problems"]} >= {"journal", "policy"}
+    lost = status["lost"]
+    assert daemon.apply(policy.suite(metadata={"name": "suite", "revision": 2}))["applied"]
+    deny(troupe.get("app"), w.PUBLIC, world.port())
+    wait_for("what is lost to be counted", lambda: daemon.get("status")["lost"] > lost)
+    assert daemon.metrics("/readyz")[0] == 200
+    frozen_state()
+    wait_for("all to be well again", lambda: daemon.get("status")["healthy"], 20)
+    daemon.kill()
+    daemon.start()
+    assert daemon.get("status")["policy"]["revision"] == 2
 
 
 # --- the command line

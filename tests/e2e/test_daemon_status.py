@@ -2,6 +2,7 @@
 """What status, workloads, services and the metrics pages show of a daemon that is well."""
 
 import os
+import re
 
 from zt.sh import wait_for
 
@@ -46,6 +47,17 @@ def test_endpoints_and_series(ztad):
     for line in text.splitlines():
         if not line.startswith("#"):
             float(line.rsplit(" ", 1)[1])
+
+
+def test_maps_that_can_run_full_are_told_and_are_not(ztad):
+    """entries / capacity is what people alert on: an array with a place for each port never is."""
+    text = ztad.metrics()[1]
+    found = dict(re.findall(r'^zta_map_entries{map="(\w+)"} (\d+)$', text, re.MULTILINE))
+    room = dict(re.findall(r'^zta_map_capacity{map="(\w+)"} (\d+)$', text, re.MULTILINE))
+    assert found.keys() == room.keys() >= {"prefixes", "rules", "workloads", "peers", "fold"}
+    assert int(found["prefixes"]) > 0 and int(found["workloads"]) > 0
+    for name, entries in found.items():
+        assert int(entries) < int(room[name]) / 2, name
 
 
 def test_workloads_are_listed(ztad, troupe, cgroups):

@@ -8,22 +8,22 @@ import pytest
 
 from zt import policy
 from zt import world as w
-from zt.flows import Flows
+from zt.flows import FarEnd, Flows
 from zt.puppet import Puppet
 
 
 @pytest.fixture
 def flows(world, cgroups, troupe):
     """Permitted flows of a deny profile, and probes of a closed one; all begin before attach."""
-    f = Flows()
-    port = world.port()
+    far = FarEnd(world, cgroups.control("far"))
     app, shut = troupe.new("app"), troupe.new("shut")
+    f = Flows()
     prober = Puppet(cgroups.control("prober"), world.pub.ns.path)
-    for name, address in (("IPv4", w.PE), ("IPv6", w.PE6)):
-        f.add(f"long connection, {name}", app, "long-tcp", address, port)
-        f.add(f"new connections, {name}", app, "connect", address, port)
-        f.add(f"datagrams, {name}", app, "udp", address, port)
-        f.add(f"connected datagrams, {name}", app, "udp-connected", address, port)
+    for name, where in (("IPv4", (w.PE, far.port)), ("IPv6", (w.PE6, far.port))):
+        f.add(f"long connection, {name}", app, "long-tcp", where, far.puppet)
+        f.add(f"new connections, {name}", app, "connect", where, far.puppet)
+        f.add(f"datagrams, {name}", app, "udp", where, far.puppet)
+        f.add(f"connected datagrams, {name}", app, "udp-connected", where, far.puppet)
     listener = shut.listen(w.MACHINE)
     listener.serve()
     datagrams = shut.udp()
@@ -31,14 +31,15 @@ def flows(world, cgroups, troupe):
     datagrams.serve()
     mptcp = shut.listen("::", proto=262)
     mptcp.serve()
-    f.add("probes, long", prober, "long-tcp", w.MACHINE, listener.getsockname()[1])
-    f.add("probes, new", prober, "connect", w.MACHINE, listener.getsockname()[1])
-    f.add("probes, MPTCP listener", prober, "connect", w.MACHINE6, mptcp.getsockname()[1])
-    f.add("probes, datagrams", prober, "udp", w.MACHINE, datagrams.getsockname()[1])
+    mptcp_at = (w.MACHINE6, mptcp.getsockname()[1])
+    f.add("probes, long", prober, "long-tcp", listener.getsockname(), shut)
+    f.add("probes, new", prober, "connect", listener.getsockname(), shut)
+    f.add("probes, MPTCP listener", prober, "connect", mptcp_at, shut)
+    f.add("probes, datagrams", prober, "udp", datagrams.getsockname(), shut)
     yield f
     f.stop()
-    for puppet in (app, shut, prober):
-        puppet.close()
+    for closing in (app, shut, prober, far):
+        closing.close()
 
 
 @pytest.mark.parametrize("existing", ["keep", "judge"])

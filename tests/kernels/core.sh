@@ -49,8 +49,6 @@ await() { # TEXT COMMAND...: within 20 s
 	tell ok "$text"
 }
 
-# busybox prefers its own applets: this one is iproute2's
-ip() { /w/ip "$@"; }
 within() { # CGROUP NAMESPACE COMMAND...: becomes it (call it in a subshell)
 	group=$1 netns=$2
 	shift 2

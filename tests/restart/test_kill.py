@@ -10,25 +10,26 @@ import pytest
 
 from zt import policy
 from zt import world as w
-from zt.flows import Flows
+from zt.flows import FarEnd, Flows
 
 EPERM = "Operation not permitted"
 
 
 @pytest.fixture
-def traffic(world, troupe):
+def traffic(world, cgroups, troupe):
     """(permitted flows, refused flows, port of the refused ones)"""
+    far = FarEnd(world, cgroups.control("far"))
     permitted, refused = Flows(), Flows()
-    port, forbidden = world.port(), world.port()
+    forbidden = world.port()
     puppets = [troupe.new("app") for _ in range(2)]
-    for name, address in (("IPv4", w.PE), ("IPv6", w.PE6)):
-        permitted.add(f"long, {name}", puppets[0], "long-tcp", address, port)
-        permitted.add(f"connect, {name}", puppets[0], "connect", address, port)
-        permitted.add(f"datagrams, {name}", puppets[0], "udp", address, port)
-    for name, address in (("IPv4", w.PUBLIC), ("IPv6", w.PUBLIC6)):
-        refused.add(f"connect, {name}", puppets[1], "connect", address, forbidden)
-        refused.add(f"datagrams, {name}", puppets[1], "udp", address, forbidden)
-        refused.add(f"connected, {name}", puppets[1], "udp-connected", address, forbidden)
+    for name, where in (("IPv4", (w.PE, far.port)), ("IPv6", (w.PE6, far.port))):
+        permitted.add(f"long, {name}", puppets[0], "long-tcp", where, far.puppet)
+        permitted.add(f"connect, {name}", puppets[0], "connect", where, far.puppet)
+        permitted.add(f"datagrams, {name}", puppets[0], "udp", where, far.puppet)
+    for name, where in (("IPv4", (w.PUBLIC, forbidden)), ("IPv6", (w.PUBLIC6, forbidden))):
+        refused.add(f"connect, {name}", puppets[1], "connect", where)
+        refused.add(f"datagrams, {name}", puppets[1], "udp", where)
+        refused.add(f"connected, {name}", puppets[1], "udp-connected", where)
 
     def begin():
         permitted.progress()
@@ -38,8 +39,8 @@ def traffic(world, troupe):
     yield begin
     for flows in (permitted, refused):
         flows.stop()
-    for puppet in puppets:
-        puppet.close()
+    for closing in (*puppets, far):
+        closing.close()
 
 
 def judge(world, mark: int, before: dict, permitted: Flows, refused: Flows, forbidden: int):

@@ -4,7 +4,7 @@
 import pytest
 
 from zt import world as w
-from zt.flows import Flows
+from zt.flows import FarEnd, Flows
 from zt.puppet import Puppet
 
 EPERM = "Operation not permitted"
@@ -13,24 +13,25 @@ EPERM = "Operation not permitted"
 @pytest.fixture
 def traffic(world, cgroups, troupe):
     """(permitted, refused, port of the refused); some of it lives on what its sockets carry."""
-    permitted, refused = Flows(), Flows()
+    far = FarEnd(world, cgroups.control("far"))
     app, shut = troupe.new("app"), troupe.new("shut")
+    permitted, refused = Flows(), Flows()
     prober = Puppet(cgroups.control("prober"), world.pub.ns.path)
     listener = shut.listen(w.MACHINE)
     listener.serve()
     datagrams = shut.udp()
     datagrams.bind((w.MACHINE, 0))
     datagrams.serve()
-    port, forbidden = world.port(), world.port()
+    forbidden = world.port()
 
     def begin():
-        permitted.add("probes, long", prober, "long-tcp", w.MACHINE, listener.getsockname()[1])
-        permitted.add("probes, new", prober, "connect", w.MACHINE, listener.getsockname()[1])
-        permitted.add("probes, UDP", prober, "udp", w.MACHINE, datagrams.getsockname()[1])
-        permitted.add("long", app, "long-tcp", w.PE, port)
-        permitted.add("connect", app, "connect", w.PE6, port)
-        refused.add("connect", app, "connect", w.PUBLIC, forbidden)
-        refused.add("datagrams", app, "udp", w.PUBLIC6, forbidden)
+        permitted.add("probes, long", prober, "long-tcp", listener.getsockname(), shut)
+        permitted.add("probes, new", prober, "connect", listener.getsockname(), shut)
+        permitted.add("probes, UDP", prober, "udp", datagrams.getsockname(), shut)
+        permitted.add("long", app, "long-tcp", (w.PE, far.port), far.puppet)
+        permitted.add("connect", app, "connect", (w.PE6, far.port), far.puppet)
+        refused.add("connect", app, "connect", (w.PUBLIC, forbidden))
+        refused.add("datagrams", app, "udp", (w.PUBLIC6, forbidden))
         permitted.progress()
         refused.progress()
         return permitted, refused, forbidden
@@ -38,8 +39,8 @@ def traffic(world, cgroups, troupe):
     yield begin
     permitted.stop()
     refused.stop()
-    for puppet in (app, shut, prober):
-        puppet.close()
+    for closing in (app, shut, prober, far):
+        closing.close()
 
 
 def test_pins_of_another_layout(daemon, world, traffic):

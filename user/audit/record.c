@@ -132,6 +132,21 @@ static bool has_port(uint8_t proto)
 	       proto == IPPROTO_DCCP || proto == IPPROTO_UDPLITE;
 }
 
+/* What was asked for at socket(): a family, a kind, a protocol, whichever says most. */
+static const char *word_socket(const struct zta_event *e, char protocol[WORD_PROTOCOL_LEN])
+{
+	switch (e->addr.family) {
+	case AF_PACKET:
+		return "packet";
+	case AF_RDS:
+		return "rds";
+	case AF_TIPC:
+		return "tipc";
+	default:
+		return e->socktype == SOCK_RAW ? "raw" : word_protocol(e->proto, protocol);
+	}
+}
+
 static const char *name_of(const struct zta_event *e, const struct record_ctx *ctx)
 {
 	return e->name && ctx->names->name ? ctx->names->name(ctx->ctx, e->name) : NULL;
@@ -156,8 +171,7 @@ static void add_destination(struct members *m, const struct zta_event *e,
 	struct members dst = begin(), called = begin();
 
 	if (e->type == ZTA_EVENT_SOCKET) {
-		add_text(&dst, "protocol",
-			 e->socktype == SOCK_RAW ? "raw" : word_protocol(e->proto, protocol));
+		add_text(&dst, "protocol", word_socket(e, protocol));
 	} else if (!(e->flags & ZTA_EVENT_FOLDED)) {
 		add_text(&dst, "address", word_address(&e->addr, text));
 		add_text(&dst, "carried", word_address(&e->carried, text));

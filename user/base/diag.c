@@ -43,6 +43,11 @@ static int make_room(struct diag_list *l)
 	return 0;
 }
 
+bool diag_list_full(const struct diag_list *l)
+{
+	return l->n > DIAG_LIST_MAX;
+}
+
 int diag_list_add(struct diag_list *l, unsigned line, unsigned column, const char *path,
 		  const char *fmt, ...)
 {
@@ -51,15 +56,19 @@ int diag_list_add(struct diag_list *l, unsigned line, unsigned column, const cha
 	va_list args;
 	int r;
 
-	if (!l)
+	if (!l || diag_list_full(l))
 		return 0;
 
-	copy = strdup(path);
+	copy = strdup(l->n < DIAG_LIST_MAX ? path : "");
 	if (!copy || make_room(l) < 0)
 		return -ENOMEM;
 
 	va_start(args, fmt);
-	r = vasprintf(&message, fmt, args);
+	if (l->n < DIAG_LIST_MAX)
+		r = vasprintf(&message, fmt, args);
+	else
+		r = asprintf(&message, "more than %d of these: the others are not told",
+			     DIAG_LIST_MAX);
 	va_end(args);
 	if (r < 0)
 		return -ENOMEM;

@@ -26,6 +26,12 @@ struct diag_item {
 	char *message;
 };
 
+/*
+ * A file that is no document at all has an error in each of its bytes: beyond this many, one last
+ * item says that there are more.
+ */
+#define DIAG_LIST_MAX 10000
+
 struct diag_list {
 	struct diag_item *v;
 	size_t n;
@@ -40,6 +46,9 @@ struct diag_list {
  */
 int diag_list_add(struct diag_list *l, unsigned line, unsigned column, const char *path,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* Would one more be dropped? Not what makes a document valid: a full list is never empty. */
+bool diag_list_full(const struct diag_list *l);
 
 /* Sorts by line and column; items of one place stay in the order in which they were added. */
 void diag_list_sort(struct diag_list *l);

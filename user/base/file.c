@@ -15,23 +15,19 @@
 
 #define READ_STEP 65536
 
-int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len)
+static int read_fd(int fd, const struct stat *st, size_t max, char **ret, size_t *ret_len)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0, room = 0;
-	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max)
+	if (S_ISREG(st->st_mode) && (uintmax_t)st->st_size > max)
 		return -EFBIG;
 
 	for (;;) {
 		ssize_t n;
 
 		if (len + 1 >= room) { /* one byte stays free for the NUL */
-			size_t want = room ? room * 2 : (size_t)st.st_size + READ_STEP;
+			size_t want = room ? room * 2 : (size_t)st->st_size + READ_STEP;
 			char *more = realloc(text, want);
 
 			if (!more)
@@ -55,6 +51,30 @@ int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len)
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return read_fd(fd, &st, max, ret, ret_len);
+}
+
+int file_read_regular(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return read_fd(fd, &st, max, ret, ret_len);
 }
 
 int file_write_fd(int fd, const void *data, size_t len)

@@ -16,6 +16,14 @@
 int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len);
 
 /**
+ * file_read_regular() - The same of a regular file, never waiting
+ *
+ * For whoever must not stand still because a pipe has taken the place of a file. Return: as above,
+ * -EINVAL when it is something else (a pipe, a device); sockets cannot be opened: -ENXIO.
+ */
+int file_read_regular(const char *path, size_t max, char **ret, size_t *ret_len);
+
+/**
  * file_write_atomic() - Replace a file: the old or the new bytes, never a part
  *
  * Written beside it, fsync, rename, fsync of the directory. On failure the old file is untouched

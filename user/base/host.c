@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -202,21 +203,30 @@ static void check_modules(struct checks *c)
 		add(c, "modules", false, true, "rds, tipc are not loaded");
 }
 
-static void check_lsm(struct checks *c)
+bool host_has_lsm(const char *name)
 {
 	_cleanup_free_ char *text = NULL;
 	bool has = false;
 	char *save = NULL;
 
-	if (file_read_all("/sys/kernel/security/lsm", 4096, &text, NULL) < 0) {
-		add(c, "bpf_lsm", false, false,
-		    "cannot be told (/sys/kernel/security is not mounted)");
-		return;
-	}
+	if (file_read_all("/sys/kernel/security/lsm", 4096, &text, NULL) < 0)
+		return false;
 	text[strcspn(text, "\n")] = '\0';
 	for (char *s = strtok_r(text, ",", &save); s; s = strtok_r(NULL, ",", &save))
-		has |= !strcmp(s, "bpf");
-	add(c, "bpf_lsm", false, has, has ? "active" : "not active; nothing required needs it");
+		has |= !strcmp(s, name);
+	return has;
+}
+
+static void check_lsm(struct checks *c)
+{
+	bool has = host_has_lsm("bpf");
+
+	if (access("/sys/kernel/security/lsm", R_OK) < 0)
+		add(c, "bpf_lsm", false, false,
+		    "cannot be told (/sys/kernel/security is not mounted)");
+	else
+		add(c, "bpf_lsm", false, has,
+		    has ? "active" : "not active; nothing required needs it");
 }
 
 size_t host_checks(struct host_check v[HOST_CHECKS_MAX])

@@ -35,6 +35,9 @@ bool host_has_capability(unsigned number);
 /* Is the module loaded, or part of the kernel image and alive? */
 bool host_has_module(const char *name);
 
+/* Is this security module active? false also where it cannot be told. */
+bool host_has_lsm(const char *name);
+
 /**
  * host_checks() - What can be told without a system call that needs privilege
  * @v:	gets at most HOST_CHECKS_MAX checks

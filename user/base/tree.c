@@ -20,6 +20,11 @@
 #include "base/diag.h"
 #include "base/tree_internal.h"
 
+/* Longer ones are cut. No name that a document may have is as long. */
+#define KEY_SHOWN     320
+#define MESSAGE_SHOWN 1024
+#define HALF_SHOWN    500
+
 void tree_free(struct tree *t)
 {
 	if (!t)
@@ -107,6 +112,14 @@ struct tree_node *tree_find(struct tree *t, const char *path)
 	return node;
 }
 
+/* @n, or less so that no character is cut. */
+static size_t whole(const char *s, size_t n)
+{
+	while (n && ((unsigned char)s[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 static int path_of(struct tree *t, const struct tree_node *node, struct buf *b)
 {
 	const struct tree_node *parent = &t->nodes[node->parent];
@@ -120,6 +133,8 @@ static int path_of(struct tree *t, const struct tree_node *node, struct buf *b)
 		return r;
 	if (!key)
 		return buf_printf(b, "[%u]", node->ordinal);
+	if (strlen(key) > KEY_SHOWN) /* else a long name with many errors inside is told in each */
+		return buf_printf(b, "[\"%.*s...\"]", (int)whole(key, KEY_SHOWN), key);
 	if (!*key || strcspn(key, ".[]\" ") != strlen(key))
 		return buf_printf(b, "[\"%s\"]", key);
 	return buf_printf(b, "%s%s", b->len ? "." : "", key);
@@ -185,15 +200,31 @@ static void without_controls(char *s)
 			*s = '?';
 }
 
+/* Names and values stand in front in a message, what is wrong with them at its end: keep both. */
+static void cut_middle(char *s)
+{
+	size_t len = s ? strlen(s) : 0, head, tail;
+
+	if (len <= MESSAGE_SHOWN)
+		return;
+	head = whole(s, HALF_SHOWN);
+	tail = whole(s, len - HALF_SHOWN);
+	memcpy(s + head, "...", 3);
+	memmove(s + head + 3, s + tail, len - tail + 1);
+}
+
 void tree_say(struct tree *t, struct diag_list *list, uint32_t offset, const struct tree_node *node,
 	      const char *fmt, va_list args)
 {
 	_cleanup_free_ char *path = NULL, *message = NULL;
 	unsigned line, column;
 
+	if (list && diag_list_full(list))
+		return;
 	path = node ? tree_path(t, node) : strdup("");
 	if (vasprintf(&message, fmt, args) < 0)
 		message = NULL;
+	cut_middle(message);
 	without_controls(path);
 	without_controls(message);
 	tree_place_at(t, offset, &line, &column);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/utf8.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 
 size_t utf8_len(const char *s, size_t len)
@@ -30,6 +32,18 @@ size_t utf8_len(const char *s, size_t len)
 		if (u[i] < 0x80 || u[i] > 0xbf)
 			return 0;
 	return n;
+}
+
+bool utf8_valid(const char *s)
+{
+	size_t len = strlen(s), n;
+
+	for (; len; s += n, len -= n) {
+		n = utf8_len(s, len);
+		if (!n)
+			return false;
+	}
+	return true;
 }
 
 json_t *utf8_json(const char *bytes, size_t len)

@@ -118,10 +118,33 @@ static bool takes(const char *names, const char *name)
 	return false;
 }
 
+/*
+ * What is asked for ends up in JSON: state, events, replies. Text that cannot stand there would be
+ * acted on and then be lost.
+ */
+static int judge_query(const struct control_verb *verb, struct httpd_req *http, struct diag *d)
+{
+	const char *name, *value;
+
+	for (size_t i = 0; (name = httpd_query_name(http, i)); i++) {
+		if (!takes(verb->query, name)) {
+			(void)diag_set(d, 0, "unknown query member '%.64s'", name);
+			return 400;
+		}
+		for (size_t n = 0; (value = httpd_query_nth(http, name, n)); n++) {
+			if (!utf8_valid(value)) {
+				(void)diag_set(d, 0, "%s: is not UTF-8", name);
+				return 400;
+			}
+		}
+	}
+	return 0;
+}
+
 /* Says what is wrong with a request by its head alone. Returns 0 or a status. */
 static int judge(const struct control_server *s, struct httpd_req *http, struct diag *d)
 {
-	const char *method = httpd_method(http), *path = httpd_path(http), *name;
+	const char *method = httpd_method(http), *path = httpd_path(http);
 	const struct control_verb *any = find(s, path, NULL), *verb = find(s, path, method);
 	bool change = verb ? verb->change : any && any->change;
 
@@ -143,13 +166,7 @@ static int judge(const struct control_server *s, struct httpd_req *http, struct 
 		(void)diag_set(d, 0, "this verb takes %s", any->method);
 		return 405;
 	}
-	for (size_t i = 0; (name = httpd_query_name(http, i)); i++) {
-		if (!takes(verb->query, name)) {
-			(void)diag_set(d, 0, "unknown query member '%.64s'", name);
-			return 400;
-		}
-	}
-	return 0;
+	return judge_query(verb, http, d);
 }
 
 static bool on_admit(struct httpd_req *http, void *ctx)

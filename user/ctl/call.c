@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/utf8.h"
 #include "ctl/args.h"
 #include "ctl/print.h"
 
@@ -18,6 +19,10 @@ void call_init(struct call *q, const char *method, const char *path)
 
 void call_add(struct call *q, const char *name, const char *value)
 {
+	if (value && !utf8_valid(value))
+		q->not_utf8 = name;
+	if (value && q->n_members++ == HTTP_QUERIES_MAX)
+		q->too_long = true;
 	if (control_target_add(q->target, sizeof(q->target), name, value) < 0)
 		q->too_long = true;
 }
@@ -33,6 +38,8 @@ void call_add_option(struct call *q, const struct ctl_args *a, const char *name)
 
 enum ctl_exit call_request(const struct ctl *c, const struct call *q, struct control_request *ret)
 {
+	if (q->not_utf8)
+		return ctl_usage("%s: is not UTF-8", q->not_utf8);
 	if (q->too_long)
 		return ctl_usage("the options are too long for one request");
 	*ret = (struct control_request){

@@ -18,7 +18,9 @@ struct call {
 	const char *method;
 	const void *body;
 	size_t len;
-	bool too_long; /* a member found no room */
+	size_t n_members;     /* of the query: HTTP_QUERIES_MAX are read */
+	bool too_long;	      /* a member found no room */
+	const char *not_utf8; /* a member that JSON cannot hold */
 	char target[CALL_TARGET_MAX];
 };
 
@@ -30,7 +32,7 @@ void call_add(struct call *q, const char *name, const char *value);
 /* Add what was given of an option, under the option's name, as often as it was given. */
 void call_add_option(struct call *q, const struct ctl_args *a, const char *name);
 
-/* The request for the client; CTL_USAGE when the members found no room. */
+/* The request for the client; CTL_USAGE when a member cannot be sent. */
 enum ctl_exit call_request(const struct ctl *c, const struct call *q, struct control_request *ret);
 
 /**

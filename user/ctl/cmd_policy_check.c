@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "ctl/args.h"
 #include "ctl/document.h"
 #include "ctl/table.h"
@@ -44,14 +45,15 @@ static int print(const struct ctl *c, const char *file, const json_t *v)
 	const json_t *summary = json_object_get(v, "summary");
 	bool valid = json_is_true(json_object_get(v, "valid"));
 	enum print_style s = valid ? PRINT_GREEN : PRINT_RED;
+	_cleanup_free_ char *clean = print_clean(file);
 	char n_errors[32], n_warnings[32];
 
 	ctl_places(file, "", errors);
 	ctl_places(file, "warning: ", warnings);
 	document_count(n_errors, sizeof(n_errors), json_array_size(errors), "error");
 	document_count(n_warnings, sizeof(n_warnings), json_array_size(warnings), "warning");
-	printf("%s: %s%s%s, %s, %s\n", file, print_on(c->color, s), valid ? "valid" : "not valid",
-	       print_off(c->color, s), n_errors, n_warnings);
+	printf("%s: %s%s%s, %s, %s\n", clean ? clean : "", print_on(c->color, s),
+	       valid ? "valid" : "not valid", print_off(c->color, s), n_errors, n_warnings);
 	if (!valid)
 		return 0;
 	for (size_t i = 0; counts[i]; i++)

@@ -7,17 +7,21 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "ctl/print.h"
 
 enum ctl_exit ctl_usage(const char *fmt, ...)
 {
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *clean = NULL;
 	va_list ap;
 
-	fputs("ztactl: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	fputc('\n', stderr);
+	clean = text ? print_clean(text) : NULL;
+	fprintf(stderr, "ztactl: %s\n", clean ? clean : "wrong usage");
 	return CTL_USAGE;
 }
 
@@ -39,10 +43,11 @@ enum ctl_exit ctl_fail(const struct ctl *c, enum ctl_exit status, const char *er
 		fprintf(stderr, "ztactl: %s\n", clean ? clean : error);
 		return status;
 	}
-	v = json_pack("{s:s, s:s}", "error", error, "detail", detail ? detail : "");
+	v = json_pack("{s:s, s:o}", "error", error, "detail",
+		      utf8_json(detail ? detail : "", detail ? strlen(detail) : 0));
 	if (v)
 		ctl_json(v);
-	else /* the text is no UTF-8, or memory ran out: still one JSON value */
+	else /* memory ran out: still one JSON value */
 		puts("{\"error\":\"failed\",\"detail\":\"the reason cannot be shown\"}");
 	json_decref(v);
 	return status;
@@ -56,6 +61,7 @@ void ctl_json(const json_t *v)
 
 void ctl_places(const char *file, const char *kind, const json_t *list)
 {
+	_cleanup_free_ char *clean_file = print_clean(file);
 	const json_t *item;
 	size_t i;
 
@@ -64,7 +70,7 @@ void ctl_places(const char *file, const char *kind, const json_t *list)
 		_cleanup_free_ char *message = print_clean(print_string(item, "message"));
 		_cleanup_free_ char *clean_path = print_clean(path);
 
-		fprintf(stderr, "%s:%lld:%lld: %s%s%s%s\n", file,
+		fprintf(stderr, "%s:%lld:%lld: %s%s%s%s\n", clean_file ? clean_file : "",
 			(long long)print_integer(item, "line"),
 			(long long)print_integer(item, "column"), kind,
 			clean_path ? clean_path : "", *path ? ": " : "", message ? message : "");

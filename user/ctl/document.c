@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "policy/resolvers.h"
 
 /* Far over what a policy may have: the parser itself says how much that is. */
@@ -70,8 +71,9 @@ enum ctl_exit document_refuse(const struct ctl *c, const char *file, const json_
 	}
 	if (asprintf(&detail, "%s is no valid policy: %s", file, count) < 0)
 		detail = NULL;
-	v = json_pack("{s:s, s:s, s:O}", "error", "invalid-policy", "detail",
-		      detail ? detail : "no valid policy", "errors", errors);
+	v = json_pack("{s:s, s:o, s:O}", "error", "invalid-policy", "detail",
+		      utf8_json(detail ? detail : "", detail ? strlen(detail) : 0), "errors",
+		      errors);
 	if (!v)
 		return ctl_fail(c, CTL_FAILED, "invalid-policy", "no valid policy");
 	ctl_json(v);

@@ -64,15 +64,25 @@ static enum ctl_exit read_globals(const struct ctl_args *a, struct ctl *c)
 	return CTL_OK;
 }
 
+static enum ctl_exit print_version(const struct ctl_args *a)
+{
+	struct ctl c;
+	enum ctl_exit r = read_globals(a, &c);
+
+	if (r == CTL_OK && c.json)
+		puts("{\"version\":\"" ZTA_VERSION "\"}");
+	else if (r == CTL_OK)
+		puts("ztactl " ZTA_VERSION);
+	return r;
+}
+
 static enum ctl_exit run(const struct ctl_args *a)
 {
 	struct ctl c;
 	enum ctl_exit r;
 
-	if (args_has(a, "version")) {
-		puts("ztactl " ZTA_VERSION);
-		return CTL_OK;
-	}
+	if (args_has(a, "version"))
+		return print_version(a);
 	if (args_has(a, "help")) {
 		if (a->verb)
 			args_help_verb(stdout, a->verb);

@@ -70,6 +70,7 @@ static void print_one(const struct ctl *c, const json_t *v)
 
 	print_verdict(c, verdict, print_string(v, "reason"));
 	print_destination(c, v);
+	print_field(c->color, "called", PRINT_PLAIN, "%s", print_string(v, "called.address"));
 	print_field(c->color, "name", PRINT_PLAIN, "%s", print_string(v, "name"));
 	print_field(c->color, "sni", PRINT_PLAIN, "%s", print_string(v, "server_name"));
 	print_chain(c, print_string(v, "answer.question"), json_object_get(answer, "chain"));

@@ -18,7 +18,8 @@ static void add_address(struct resolved *to, const struct sockaddr *sa)
 				    ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
 				    : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
 
-	if (to->n_addresses == RESOLVE_MAX || !inet_ntop(sa->sa_family, bytes, text, sizeof(text)))
+	if (to->n_addresses == RESOLVE_ADDRESSES_MAX ||
+	    !inet_ntop(sa->sa_family, bytes, text, sizeof(text)))
 		return;
 	for (size_t i = 0; i < to->n_addresses; i++) {
 		if (!strcmp(to->addresses[i], text))
@@ -50,7 +51,7 @@ static void read_chain(const unsigned char *msg, int len, struct resolved *to)
 			return;
 		at += n + NS_QFIXEDSZ;
 	}
-	while (answers-- && to->n_chain < RESOLVE_MAX) {
+	while (answers-- && to->n_chain < RESOLVE_CHAIN_MAX) {
 		int n = dn_skipname(at, end);
 		unsigned int type, size;
 

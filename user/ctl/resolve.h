@@ -5,12 +5,14 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-#define RESOLVE_MAX 32 /* addresses, and links of a chain; what is beyond is left out */
+/* What is beyond is left out. */
+#define RESOLVE_ADDRESSES_MAX 100
+#define RESOLVE_CHAIN_MAX     32
 
 struct resolved {
-	char addresses[RESOLVE_MAX][INET6_ADDRSTRLEN];
+	char addresses[RESOLVE_ADDRESSES_MAX][INET6_ADDRSTRLEN];
 	size_t n_addresses;
-	char *chain[RESOLVE_MAX]; /* without the name itself */
+	char *chain[RESOLVE_CHAIN_MAX]; /* without the name itself */
 	size_t n_chain;
 };
 

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "audit/journal.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "daemon/notes.h"
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
+#include "daemon/target.h"
 #include "kern/object.h"
 #include "net/loop.h"
 
@@ -28,9 +30,18 @@ static int wanted(struct control_req *req, const char *name, const char **ret)
 	return 0;
 }
 
+static int wanted_target(struct control_req *req, char **ret)
+{
+	const char *text;
+	int r = wanted(req, "target", &text);
+
+	return r < 0 ? r : target_read(req, "target", ret);
+}
+
 int api_pause(struct control_req *req, void *ctx)
 {
-	struct pause_ask ask = { .workload = control_query(req, "workload") };
+	_cleanup_free_ char *workload = NULL;
+	struct pause_ask ask = { 0 };
 	struct daemon *d = ctx;
 	char until[RFC3339_LEN];
 	const char *length = NULL;
@@ -40,8 +51,11 @@ int api_pause(struct control_req *req, void *ctx)
 	r = wanted(req, "for", &length);
 	if (r == 0)
 		r = wanted(req, "reason", &ask.reason);
+	if (r == 0)
+		r = target_read(req, "workload", &workload);
 	if (r < 0)
 		return r;
+	ask.workload = workload;
 	if (duration_parse(length, &ask.for_ns) < 0)
 		return diag_set(control_diag(req), -EINVAL, "for: \"%s\" is not a duration",
 				length);
@@ -57,10 +71,15 @@ int api_pause(struct control_req *req, void *ctx)
 
 int api_resume(struct control_req *req, void *ctx)
 {
-	const char *workload = control_query(req, "workload");
-	json_t *actor = control_actor(req);
-	int n = pause_end(ctx, workload, actor);
+	_cleanup_free_ char *workload = NULL;
+	json_t *actor;
+	int n;
 
+	n = target_read(req, "workload", &workload);
+	if (n < 0)
+		return n;
+	actor = control_actor(req);
+	n = pause_end(ctx, workload, actor);
 	json_decref(actor);
 	if (n < 0)
 		return n;
@@ -81,11 +100,12 @@ static void reply_done(struct control_req *req, const char *target,
 int api_quarantine(struct control_req *req, void *ctx)
 {
 	struct quarantine_done done = { 0 };
-	const char *target = NULL, *reason = NULL;
+	_cleanup_free_ char *target = NULL;
+	const char *reason = NULL;
 	json_t *actor;
 	int r;
 
-	r = wanted(req, "target", &target);
+	r = wanted_target(req, &target);
 	if (r == 0)
 		r = wanted(req, "reason", &reason);
 	if (r < 0)
@@ -101,11 +121,11 @@ int api_quarantine(struct control_req *req, void *ctx)
 int api_release(struct control_req *req, void *ctx)
 {
 	struct quarantine_done done = { 0 };
-	const char *target = NULL;
+	_cleanup_free_ char *target = NULL;
 	json_t *actor;
 	int r;
 
-	r = wanted(req, "target", &target);
+	r = wanted_target(req, &target);
 	if (r < 0)
 		return r;
 	actor = control_actor(req);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "control/server.h"
 #include "daemon/api.h"
 #include "daemon/caller.h"
@@ -19,6 +20,7 @@
 #include "daemon/local.h"
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
+#include "daemon/target.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/explain.h"
@@ -53,9 +55,12 @@ static void copy(json_t *to, const char *name, json_t *from, const char *member)
 /* What was decided then, in the shape of an answer about now. */
 static json_t *record_json(json_t *record)
 {
-	static const char *const same[] = { "seq",    "time",	 "type",	"verdict", "reason",
-					    "row",    "service", "rule",	"hint",	   "count",
-					    "answer", "hook",	 "server_name", NULL };
+	static const char *const same[] = { "seq",  "time",    "type",	 "verdict",	"reason",
+					    "row",  "service", "rule",	 "hint",	"count",
+					    "hook", "called",  "answer", "server_name", NULL };
+	static const char *const where[] = {
+		"address", "carried", "port", "protocol", "name", NULL
+	};
 	const char *verdict = json_string_value(json_object_get(record, "verdict"));
 	json_t *destination = json_object_get(record, "destination");
 	json_t *workload = json_object_get(record, "workload");
@@ -67,10 +72,8 @@ static json_t *record_json(json_t *record)
 		return NULL;
 	for (size_t i = 0; same[i]; i++)
 		copy(o, same[i], record, same[i]);
-	copy(o, "address", destination, "address");
-	copy(o, "port", destination, "port");
-	copy(o, "protocol", destination, "protocol");
-	copy(o, "name", destination, "name");
+	for (size_t i = 0; where[i]; i++)
+		copy(o, where[i], destination, where[i]);
 	copy(o, "profile", workload, "profile");
 	copy(o, "cgroup", workload, "cgroup");
 	return o;
@@ -119,6 +122,7 @@ struct question {
 	struct explain_answer answers[ANSWERS_MAX];
 	const char *chain[ANSWERS_MAX];
 	char *texts[ANSWERS_MAX]; /* of the answers' names */
+	struct zta_addr *own;	  /* the machine's addresses */
 	char *cgroup;		  /* below the attach point, NULL = outside or not asked */
 };
 
@@ -130,6 +134,7 @@ static void question_free(struct question *q)
 		free(q->texts[i]);
 	policy_check_free(&q->inforce);
 	free(q->cgroup);
+	free(q->own);
 	free(q);
 }
 
@@ -209,13 +214,10 @@ static int read_who(struct daemon *d, struct control_req *req, struct question *
 		q->in.profile = r;
 		return 0;
 	}
-	if (cgroup && cgroup[0] != '/')
-		return diag_set(control_diag(req), -EINVAL,
-				"cgroup: \"%s\" is not a path below the attach point", cgroup);
 	if (cgroup) {
-		q->cgroup = strdup(cgroup);
-		if (!q->cgroup)
-			return -ENOMEM;
+		r = target_read(req, "cgroup", &q->cgroup);
+		if (r < 0)
+			return r;
 	} else {
 		r = caller_cgroup(d, control_pid(req), &q->cgroup);
 		if (r < 0 && r != -ENOENT) /* outside: judged by nobody, told as the default */
@@ -231,18 +233,14 @@ static int read_who(struct daemon *d, struct control_req *req, struct question *
 /* What the kernel would know besides: own address, quarantine, pause. */
 static int read_state(struct daemon *d, struct question *q)
 {
-	_cleanup_free_ struct zta_addr *own = NULL;
-	size_t n = 0;
 	int r;
 
 	if (pause_active(d) || (q->cgroup && pause_covers(d, q->cgroup)))
 		q->in.ask_flags |= ZTA_ASK_WEAK;
 	if (q->cgroup && quarantine_covers(d, q->cgroup))
 		q->in.ask_flags |= ZTA_ASK_QUARANTINED;
-	r = local_list(&own, &n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (!memcmp(&own[i], &q->in.addr, sizeof(own[i])))
-			q->in.ask_flags |= ZTA_ASK_LOCAL;
+	r = local_list(&q->own, &q->in.n_own);
+	q->in.own = q->own;
 	return r;
 }
 
@@ -294,7 +292,7 @@ int api_explain(struct control_req *req, void *ctx)
 	if (r < 0)
 		return r;
 	if (q->cgroup && addr)
-		(void)json_object_set_new(o, "cgroup", json_string(q->cgroup)); /* or without */
+		(void)json_object_set_new(o, "cgroup", utf8_json(q->cgroup, strlen(q->cgroup)));
 	control_reply(req, 200, o);
 	return 0;
 }

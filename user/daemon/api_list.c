@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "control/server.h"
 #include "daemon/api.h"
 #include "daemon/daemon.h"
@@ -54,9 +55,9 @@ static int add_workload(void *ctx, const struct registry_entry *e)
 
 	if (!e->alive || !e->path || !workload_is_told(e))
 		return 0;
-	item = json_pack("{s:s, s:I, s:s*, s:s, s:s}", "cgroup", e->path, "id", (json_int_t)e->id,
-			 "profile", p ? p->name : NULL, "mode", mode_of(l->d, e, p), "state",
-			 state_of(e));
+	item = json_pack("{s:o, s:I, s:s*, s:s, s:s}", "cgroup",
+			 utf8_json(e->path, strlen(e->path)), "id", (json_int_t)e->id, "profile",
+			 p ? p->name : NULL, "mode", mode_of(l->d, e, p), "state", state_of(e));
 	return json_array_append_new(l->list, item);
 }
 

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "daemon/config.h"
 #include "daemon/options.h"
 #include "policy/check.h"
@@ -109,7 +110,7 @@ static int extend(json_t *to, const char *file, const struct diag_list *l)
 
 	json_array_foreach (items, i, item)
 		if (r == 0)
-			r = json_object_set_new(item, "file", json_string(file));
+			r = json_object_set_new(item, "file", utf8_json(file, strlen(file)));
 	if (r == 0)
 		r = json_array_extend(to, items);
 	json_decref(items);

@@ -15,8 +15,8 @@
 #include "policy/brief.h"
 
 #define AHEAD_S	 (14 * 24 * 3600)
-#define AGAIN_S	 10 /* after a failure */
-#define DATE_LEN 10 /* of "2027-06-30" */
+#define AGAIN_NS (10 * NS_PER_S) /* after a failure */
+#define DATE_LEN 10		 /* of "2027-06-30" */
 
 /* The date as it is written: the last day on which the rule counts. */
 static void tell(struct daemon *d, const char *what, const struct brief_date *date)
@@ -48,8 +48,10 @@ static size_t between(struct daemon *d, const char *what, int64_t from, int64_t 
 
 static void announce(struct daemon *d, int64_t now)
 {
-	int64_t told = d->store.expiry_told > now ? d->store.expiry_told : now;
+	int64_t told = d->store.expiry_told;
 
+	if (told < now || told > now + AHEAD_S) /* that far ahead: the clock was set back since */
+		told = now;
 	if (now + AHEAD_S <= told || !between(d, "expiring", told, now + AHEAD_S))
 		return;
 	d->store.expiry_told = now + AHEAD_S;
@@ -60,16 +62,19 @@ void expiry_tick(struct daemon *d)
 {
 	int64_t now = time(NULL), due = d->inforce->brief->next_expiry;
 	struct diag diag = { 0 };
+	bool back; /* the clock was set back: what had expired may not have */
 
 	announce(d, now);
-	if (now < due || now < d->inforce->refresh_after)
+	back = d->inforce->brief->n_dates && now < d->inforce->brief->now;
+	if ((now < due && !back) || clock_mono_ns() < d->inforce->refresh_after)
 		return;
 	if (inforce_refresh(d, &diag) < 0) { /* the rule stays open until it works */
-		log_err("daemon: an expired rule is still in force, retrying: %s", diag.text);
-		d->inforce->refresh_after = now + AGAIN_S;
+		log_err("daemon: rules are not those of this day, retrying: %s", diag.text);
+		d->inforce->refresh_after = clock_mono_ns() + AGAIN_NS;
 		return;
 	}
-	(void)between(d, "expired", due - 1, now); /* their number is of no use here */
+	if (!back)
+		(void)between(d, "expired", due - 1, now); /* their number is of no use here */
 }
 
 size_t expiry_soon(const struct daemon *d)

@@ -33,10 +33,10 @@ struct inforce {
 	struct policy_brief *brief; /* NULL until the first one */
 	int document;		    /* its bytes, held open; -1 = none */
 	uint32_t generation;
-	bool last_good;	       /* for want of the file */
-	int64_t refresh_after; /* Unix s: not before, the last attempt failed */
-	bool undocumented;     /* its text could not be written: `document` is memory */
-	unsigned untidy;       /* so many seconds more, much memory may turn out to be free */
+	bool last_good;		/* for want of the file */
+	uint64_t refresh_after; /* CLOCK_MONOTONIC ns: not before, the last attempt failed */
+	bool undocumented;	/* its text could not be written: `document` is memory */
+	unsigned untidy;	/* so many seconds more, much memory may turn out to be free */
 	bool unsaved; /* the state directory could not be written: a restart knows the old one */
 	struct policy_prefixes resolvers; /* what "system" stands for */
 };

@@ -20,6 +20,7 @@
 #include "daemon/local.h"
 #include "daemon/notes.h"
 #include "daemon/notify.h"
+#include "daemon/pause.h"
 #include "daemon/reload.h"
 #include "kern/fold.h"
 #include "kern/maps.h"
@@ -34,13 +35,15 @@
 #define RESCAN_S       30 /* cgroups that went; also whatever a lost notice would have told */
 #define RESCAN_ALONE_S 2  /* where the kernel does not give new cgroups their workload */
 #define SOON_MS	       50
+#define CLOCK_STEP_NS  (500 * (int64_t)NS_PER_MS) /* smaller ones are nobody's business */
 
 struct monitor {
 	struct loop_event *tick, *soon, *watchdog, *addresses, *appeared;
 	int netlink, inotify;
 	uint64_t ticks;
-	bool waiting; /* for soon */
-	bool alone;   /* the kernel does not see new cgroups */
+	int64_t ahead; /* of the wall clock over the time since boot, ns */
+	bool waiting;  /* for soon */
+	bool alone;    /* the kernel does not see new cgroups */
 	bool local_failed;
 	bool rescan_failed;
 	bool hooks_lost;
@@ -182,12 +185,32 @@ static void beat(struct daemon *d)
 		inforce_save(d);
 }
 
+static int64_t clock_ahead(void)
+{
+	return (int64_t)(clock_real_ns() - clock_boot_ns());
+}
+
+/* Somebody, or a time service, set the wall clock. */
+static void follow_clock(struct daemon *d)
+{
+	int64_t now = clock_ahead(), step = now - d->monitor->ahead;
+
+	if (step > -CLOCK_STEP_NS && step < CLOCK_STEP_NS)
+		return;
+	d->monitor->ahead = now;
+	log_info("daemon: the clock was set step_s=%lld", (long long)step / (int64_t)NS_PER_S);
+	pause_clock_set(d, step);
+	reload_clock_set(d, step);
+	inforce_save(d);
+}
+
 static void tick(void *ctx)
 {
 	struct daemon *d = ctx;
 	struct monitor *m = d->monitor;
 
 	m->ticks++;
+	follow_clock(d);
 	notes_tick(d);
 	expiry_tick(d);
 	inforce_tidy(d);
@@ -232,6 +255,7 @@ int monitor_up(struct daemon *d, struct diag *diag)
 	d->monitor = m;
 	if (!m)
 		return diag_set(diag, -ENOMEM, "out of memory");
+	m->ahead = clock_ahead();
 	m->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	m->netlink = local_open();
 	if (m->inotify < 0 || m->netlink < 0)

@@ -17,7 +17,7 @@
 
 #define MACHINE_ID	"/etc/machine-id"
 #define MACHINE_ID_MAX	128
-#define REOPEN_AFTER_NS (30 * NS_PER_S)
+#define REOPEN_AFTER_NS (5 * NS_PER_S)
 
 /* {"name","cluster","id"}: which machine a record is from. */
 static json_t *host_json(const struct daemon *d)

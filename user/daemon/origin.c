@@ -54,13 +54,14 @@ int origin_read_file(struct daemon *d, struct origin_file *ret)
 	int r;
 
 	*ret = (struct origin_file){ .state = CHOICE_FILE_UNREADABLE };
-	r = file_read_all(path, FILE_BYTES_MAX, &text, &len);
+	r = file_read_regular(path, FILE_BYTES_MAX, &text, &len);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
 		if (r == -ENOENT || r == -ENOTDIR)
 			ret->state = CHOICE_FILE_ABSENT;
-		snprintf(ret->why, sizeof(ret->why), "cannot read '%s': %s", path, strerror(-r));
+		snprintf(ret->why, sizeof(ret->why), "cannot read '%s': %s", path,
+			 r == -EINVAL ? "it is not a regular file" : strerror(-r));
 		return 0;
 	}
 	r = hash_sha256_hex(text, len, ret->sha256);

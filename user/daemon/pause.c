@@ -4,7 +4,8 @@
  *
  * The end of a pause stands in the kernel (CLOCK_BOOTTIME), so it ends by itself, daemon or not.
  * The state file has it by the wall clock, so a reboot neither ends nor lengthens it. The daemon's
- * timer only tells of the end and forgets it.
+ * timer only tells of the end and forgets it. When the wall clock is set, what we remember moves
+ * along: the kernel's word is the one that counts.
  */
 #include "pause.h"
 
@@ -54,8 +55,7 @@ static int put_one(struct daemon *d, const char *target, uint64_t until)
 		      : kern_ctl_set(d->kern, ZTA_CTL_PAUSE_UNTIL, boot);
 }
 
-/* Cached verdicts of the time before (or during) the pause are judged again. */
-static void settle(struct daemon *d)
+static void arm_end(struct daemon *d)
 {
 	struct pause *p = d->pause;
 	uint64_t next = UINT64_MAX, now = clock_real_ns();
@@ -67,6 +67,19 @@ static void settle(struct daemon *d)
 		loop_timer_stop(p->end);
 	else
 		(void)loop_timer_set(p->end, next > now ? (next - now) / NS_PER_MS + 1 : 0);
+}
+
+void pause_clock_set(struct daemon *d, int64_t step_ns)
+{
+	for (size_t i = 0; i < d->store.n_pauses; i++)
+		d->store.pauses[i].until += step_ns;
+	arm_end(d);
+}
+
+/* Cached verdicts of the time before (or during) the pause are judged again. */
+static void settle(struct daemon *d)
+{
+	arm_end(d);
 	inforce_save(d);
 	monitor_rescan(d);
 	monitor_watch_targets(d);
@@ -122,7 +135,7 @@ int pause_begin(struct daemon *d, const struct pause_ask *ask, uint64_t *ret_unt
 	int r;
 
 	if (!ask->for_ns || ask->for_ns > FOR_MAX_NS)
-		return diag_set(diag, -EINVAL, "for: from 1s to 366d");
+		return diag_set(diag, -EINVAL, "for: a pause lasts from 1s to 366d");
 	r = put_one(d, p.target, p.until);
 	if (r == -EINVAL)
 		return diag_set(diag, r, "workload: \"%s\" is not a cgroup path", p.target);
@@ -166,7 +179,7 @@ static int read_file(const char *path, uint64_t *ret_mtime, uint64_t *ret_second
 	if (stat(path, &st) < 0)
 		return -errno;
 	*ret_mtime = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
-	r = file_read_all(path, FILE_BYTES_MAX, &text, NULL);
+	r = file_read_regular(path, FILE_BYTES_MAX, &text, NULL);
 	if (r < 0)
 		return r;
 	errno = 0;

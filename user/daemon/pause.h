@@ -41,5 +41,8 @@ int pause_begin(struct daemon *d, const struct pause_ask *ask, uint64_t *ret_unt
 /* End one pause, or (workload NULL) all of them. Return: how many, or -errno. */
 int pause_end(struct daemon *d, const char *workload, struct json_t *actor);
 
+/* The wall clock was set: pauses last as long as they would have. */
+void pause_clock_set(struct daemon *d, int64_t step_ns);
+
 /* The pause file may have changed. */
 void pause_file_changed(struct daemon *d);

@@ -32,16 +32,6 @@ int quarantine_up(struct daemon *d, struct diag *diag)
 	return 0;
 }
 
-static int check_target(const char *target, struct diag *diag)
-{
-	if (target[0] != '/')
-		return diag_set(diag, -EINVAL,
-				"target: \"%s\" is not a cgroup path (it starts with /); pods need "
-				"Kubernetes, and none is configured here",
-				target);
-	return 0;
-}
-
 struct counting {
 	const char *target;
 	size_t n;
@@ -101,9 +91,6 @@ int quarantine_begin(struct daemon *d, const char *target, const char *reason, j
 	};
 	int r;
 
-	r = check_target(target, diag);
-	if (r < 0)
-		return r;
 	r = registry_quarantine(d->registry, target);
 	if (r == -EINVAL)
 		return diag_set(diag, r, "target: \"%s\" is not a cgroup path", target);

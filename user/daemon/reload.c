@@ -40,6 +40,7 @@ struct reload {
 	struct origin_chosen chosen; /* between choose and start */
 	char problem[512];	     /* with the file, "" = none */
 	char *pause_path;
+	char pending[HASH_HEX_LEN]; /* a valid file that could not be put in force, "" = none */
 	struct watch *watches[WATCH_COUNT];
 	struct loop_event *readable[WATCH_COUNT];
 	struct loop_event *settled; /* timer: look now */
@@ -92,6 +93,12 @@ static void arm_confirm(struct daemon *d)
 				     until > now ? (until - now) / NS_PER_MS + 1 : 0);
 	else
 		loop_timer_stop(d->reload->confirm);
+}
+
+void reload_clock_set(struct daemon *d, int64_t step_ns)
+{
+	d->store.confirm_until += step_ns;
+	arm_confirm(d);
 }
 
 /* Opened before the first look at the files: no change can fall in between. */
@@ -164,26 +171,46 @@ static void refuse(struct daemon *d, const struct origin_file *f)
 	health_changed(d);
 }
 
+/* Its contents count as not yet seen: the next look, or the next daemon, tries again. */
+static void put_later(struct daemon *d, const char seen[HASH_HEX_LEN], const char *why)
+{
+	char *file = d->store.file_sha256;
+	struct reload *x = d->reload;
+	bool told = !strcmp(x->pending, file);
+
+	memcpy(x->pending, file, HASH_HEX_LEN);
+	memcpy(file, seen, HASH_HEX_LEN);
+	inforce_save(d);
+	snprintf(x->problem, sizeof(x->problem), "%s", why);
+	if (told)
+		return;
+	log_err("daemon: policy could not be put in force, the old one stays, retrying: %s", why);
+	account(d, -EAGAIN, "applied", NULL);
+}
+
 static void put_file(struct daemon *d, struct origin_file *f)
 {
 	bool unconfirmed = d->store.unconfirmed;
+	char seen[HASH_HEX_LEN];
 	struct diag diag = { 0 };
 	int r;
 
+	memcpy(seen, d->store.file_sha256, sizeof(seen));
+	memcpy(d->store.file_sha256, f->sha256, sizeof(f->sha256));
 	d->store.unconfirmed = false; /* the file's change is the later word */
 	r = inforce_put(d, &f->policy, STORE_FILE, &diag);
 	if (r < 0) {
 		d->store.unconfirmed = unconfirmed;
-		snprintf(d->reload->problem, sizeof(d->reload->problem), "%s", diag.text);
-		log_err("daemon: policy could not be put in force, the old one stays: %s",
-			diag.text);
+		put_later(d, seen, diag.text);
 	} else {
 		d->store.policy.source = STORE_FILE;
 		d->inforce->last_good = false;
+		d->reload->pending[0] = '\0';
+		d->reload->problem[0] = '\0';
 		inforce_save(d);
+		account(d, r, "applied", NULL);
 	}
 	arm_confirm(d);
-	account(d, r, "applied", NULL);
 }
 
 /* @forced: SIGHUP, which also goes back from an applied policy to the file. */
@@ -197,21 +224,26 @@ static void reload_file(struct daemon *d, bool forced)
 		return;
 	}
 	changed = f.sha256[0] && strcmp(f.sha256, d->store.file_sha256) != 0;
-	if (changed)
-		memcpy(d->store.file_sha256, f.sha256, sizeof(f.sha256));
-	if (f.state == CHOICE_FILE_ABSENT && !d->store.file_sha256[0] && !d->options.policy_given)
-		return; /* there never was one */
+	if (f.state != CHOICE_FILE_VALID)
+		d->reload->pending[0] = '\0'; /* what waited is no more */
+	if (f.state == CHOICE_FILE_ABSENT && !d->store.file_sha256[0] && !d->options.policy_given) {
+		d->reload->problem[0] = '\0'; /* there never was one that could be read */
+		return;
+	}
 	if (f.state != CHOICE_FILE_VALID) {
-		if (changed)
+		if (changed) {
+			memcpy(d->store.file_sha256, f.sha256, sizeof(f.sha256));
 			inforce_save(d);
+		}
 		refuse(d, &f);
 		return;
 	}
-	d->reload->problem[0] = '\0';
-	if (changed || forced || d->inforce->last_good)
+	if (changed || forced || d->inforce->last_good) {
 		put_file(d, &f);
-	else
-		account(d, 0, "applied", NULL);
+		return;
+	}
+	d->reload->problem[0] = '\0';
+	account(d, 0, "applied", NULL);
 }
 
 void reload_look(struct daemon *d)
@@ -219,7 +251,7 @@ void reload_look(struct daemon *d)
 	struct reload *x = d->reload;
 	bool etc = watch_changed(x->watches[WATCH_ETC]);
 
-	if (watch_changed(x->watches[WATCH_POLICY])) {
+	if (watch_changed(x->watches[WATCH_POLICY]) || x->pending[0]) {
 		health_reloading(d);
 		reload_file(d, false);
 		health_reloaded(d);
@@ -284,6 +316,18 @@ static void roll_back(void *ctx)
 	account(d, r, "rolled-back", NULL);
 }
 
+/* A file that waits is older than what is applied now: it counts as seen, and no more. */
+static void forget_pending(struct daemon *d)
+{
+	struct reload *x = d->reload;
+
+	if (!x->pending[0])
+		return;
+	memcpy(d->store.file_sha256, x->pending, sizeof(x->pending));
+	x->pending[0] = x->problem[0] = '\0';
+	inforce_save(d);
+}
+
 int reload_apply(struct daemon *d, struct policy_check *c, const struct reload_how *how,
 		 struct diag *diag)
 {
@@ -296,6 +340,7 @@ int reload_apply(struct daemon *d, struct policy_check *c, const struct reload_h
 	if (!strcmp(d->inforce->brief->sha256, c->policy->sha256)) {
 		if (!how->confirm_ns && s->unconfirmed)
 			(void)reload_confirm(d, how->actor); /* asked for again, and for good */
+		forget_pending(d);
 		account(d, 0, "applied", how->actor);
 		return 0;
 	}
@@ -311,6 +356,8 @@ int reload_apply(struct daemon *d, struct policy_check *c, const struct reload_h
 		s->confirmed = confirmed;
 		s->confirm_until = until;
 		inforce_save(d);
+	} else {
+		forget_pending(d);
 	}
 	arm_confirm(d);
 	account(d, r, "applied", how->actor);

@@ -39,6 +39,9 @@ int reload_apply(struct daemon *d, struct policy_check *c, const struct reload_h
 /* Keep the policy that waits for it. -ESTALE: none does. */
 int reload_confirm(struct daemon *d, struct json_t *actor);
 
+/* The wall clock was set: a policy waits for its confirmation as long as it would have. */
+void reload_clock_set(struct daemon *d, int64_t step_ns);
+
 /* What is wrong with the policy file; NULL = nothing. */
 const char *reload_problem(const struct daemon *d);
 

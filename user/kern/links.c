@@ -23,9 +23,10 @@
 #include "kern/object.h"
 #include "kern/object_private.h"
 
-#define QUERY_MAX  512 /* programs of all cgroups above ours together, 64 each */
-#define MKDIR_LINK "mkdir"
-#define MKDIR_TP   "cgroup_mkdir"
+#define QUERY_MAX   512 /* programs of all cgroups above ours together, 64 each */
+#define MKDIR_LINK  "mkdir"
+#define MKDIR_TP    "cgroup_mkdir"
+#define FAMILY_LINK "family"
 
 #define HOOK_TEXT(sym, text) text,
 static const char *const hook_names[ZTA_HOOK_COUNT + 1] = { ZTA_HOOKS(HOOK_TEXT) NULL };
@@ -151,17 +152,38 @@ static int renew_mkdir(struct kern *k, struct diag *d)
 	return r < 0 ? diag_set(d, r, "cannot pin the cgroup_mkdir link:") : 0;
 }
 
+/* The same for the LSM program. */
+static int renew_family(struct kern *k, struct diag *d)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!k->has_family) {
+		fd = pins_get_link(&k->pins, FAMILY_LINK);
+		k->has_family = fd >= 0 && k->adopted;
+		return 0;
+	}
+	fd = bpf_raw_tracepoint_open(NULL, k->prog[KERN_PROG_FAMILY]);
+	if (fd < 0) {
+		k->has_family = false;
+		k->no_family = "this kernel lets no LSM program be attached";
+		return 0;
+	}
+	r = pins_put_link(&k->pins, FAMILY_LINK, fd);
+	return r < 0 ? diag_set(d, r, "cannot pin the LSM link:") : 0;
+}
+
 /* What another version pinned, and is of no use to this one. */
 static int drop_leftovers(struct kern *k)
 {
-	const char *keep[ZTA_HOOK_COUNT + 2];
-	int r;
+	const char *keep[ZTA_HOOK_COUNT + 3] = {};
+	int n = ZTA_HOOK_COUNT, r;
 
 	memcpy(keep, hook_names, sizeof(hook_names));
-	if (k->has_mkdir) {
-		keep[ZTA_HOOK_COUNT] = MKDIR_LINK;
-		keep[ZTA_HOOK_COUNT + 1] = NULL;
-	}
+	if (k->has_mkdir)
+		keep[n++] = MKDIR_LINK;
+	if (k->has_family)
+		keep[n++] = FAMILY_LINK;
 	r = pins_drop_links(&k->pins, keep);
 	if (!r && k->old_layout)
 		r = pins_drop_layout(&k->pins, k->old_layout);
@@ -183,6 +205,8 @@ int kern_attach(struct kern *k, struct diag *d)
 			return diag_set(d, r, "cannot write the settings:");
 	}
 	r = renew_mkdir(k, d);
+	if (!r)
+		r = renew_family(k, d);
 	for (int i = 0; !r && i < ZTA_HOOK_COUNT; i++)
 		r = renew(k, attach_order[i], d);
 	if (!r)

@@ -316,6 +316,14 @@ static bool is_counted(enum kern_map map)
 	       map == KERN_MAP_QUERIES;
 }
 
+/* An array with a place for each id or port, a ring or storage in sockets has no use to tell. */
+static bool can_fill(enum kern_map map)
+{
+	return is_counted(map) ||
+	       (map < (enum kern_map)KERN_TABLE_COUNT && map != KERN_MAP_POLICY &&
+		map != KERN_MAP_PROFILES && map != KERN_MAP_PORTS);
+}
+
 int kern_map_usage(struct kern *k, struct kern_map_use **ret, size_t *ret_n)
 {
 	_cleanup_free_ struct kern_map_use *v = calloc(KERN_MAP_COUNT, sizeof(*v));
@@ -330,6 +338,8 @@ int kern_map_usage(struct kern *k, struct kern_map_use **ret, size_t *ret_n)
 		__u32 len = sizeof(info);
 
 		memset(&info, 0, sizeof(info));
+		if (!can_fill(i))
+			continue;
 		if (bpf_obj_get_info_by_fd(k->map[i], &info, &len) < 0)
 			continue;
 		v[n].map = kern_map_names[i] + strlen("zta_");

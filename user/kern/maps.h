@@ -57,7 +57,7 @@ struct kern_map_use {
 	const char *map; /* static, without "zta_" */
 	uint64_t used, capacity, bytes;
 };
-/* caller frees */
+/* Maps that can run full; caller frees. */
 int kern_map_usage(struct kern *k, struct kern_map_use **ret, size_t *ret_n);
 
 /* --- policy tables */

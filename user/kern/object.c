@@ -15,7 +15,9 @@
  *   other. Maps with a version of their own (notes of sockets, UDP peers, rings, fold table,
  *   counters) are shared with the old set when that version is equal; else they start empty.
  *
- * zta_mkdir is a luxury: without tracepoints, CAP_PERFMON or BTF the rest is loaded without it.
+ * zta_mkdir is a luxury: without tracepoints, CAP_PERFMON or BTF the rest is loaded without it. So
+ * is zta_family: it is tried only where BPF LSM is active, since elsewhere it may load, attach and
+ * never run.
  * Kernels before 5.11 charge maps to RLIMIT_MEMLOCK; libbpf raises it where CAP_SYS_RESOURCE lets.
  */
 #include "kern/object.h"
@@ -39,12 +41,12 @@
 #define MAP_VERSION(sym, name, version) version,
 
 const char *const kern_prog_names[KERN_PROG_COUNT] = {
-	[ZTA_HOOK_CONNECT4] = "zta_connect4",	[ZTA_HOOK_CONNECT6] = "zta_connect6",
-	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",	[ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
-	[ZTA_HOOK_SOCK_CREATE] = "zta_create",	[ZTA_HOOK_SOCKOPS] = "zta_sockops",
-	[ZTA_HOOK_EGRESS] = "zta_egress",	[ZTA_HOOK_INGRESS] = "zta_ingress",
-	[KERN_PROG_MKDIR] = "zta_mkdir",	[KERN_PROG_FLUSH] = "zta_flush",
-	[KERN_PROG_DECIDE] = "zta_decide_test",
+	[ZTA_HOOK_CONNECT4] = "zta_connect4",  [ZTA_HOOK_CONNECT6] = "zta_connect6",
+	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",  [ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
+	[ZTA_HOOK_SOCK_CREATE] = "zta_create", [ZTA_HOOK_SOCKOPS] = "zta_sockops",
+	[ZTA_HOOK_EGRESS] = "zta_egress",      [ZTA_HOOK_INGRESS] = "zta_ingress",
+	[KERN_PROG_MKDIR] = "zta_mkdir",       [KERN_PROG_FAMILY] = "zta_family",
+	[KERN_PROG_FLUSH] = "zta_flush",       [KERN_PROG_DECIDE] = "zta_decide_test",
 };
 const char *const kern_map_names[KERN_MAP_COUNT] = { KERN_MAPS(MAP_NAME) };
 static const uint32_t map_versions[KERN_MAP_COUNT] = { KERN_MAPS(MAP_VERSION) };
@@ -159,7 +161,8 @@ static int take_fds(struct kern *k, struct bpf_object *obj, struct diag *d)
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj,
 									    kern_prog_names[i]);
 
-		if (i == KERN_PROG_MKDIR && !k->has_mkdir)
+		if ((i == KERN_PROG_MKDIR && !k->has_mkdir) ||
+		    (i == KERN_PROG_FAMILY && !k->has_family))
 			continue;
 		k->prog[i] = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3) : -1;
 		if (k->prog[i] < 0)
@@ -169,9 +172,15 @@ static int take_fds(struct kern *k, struct bpf_object *obj, struct diag *d)
 	return 0;
 }
 
-static int load_with(struct kern *k, bool mkdir_too, struct diag *d)
+/* Fails only after loading. */
+static void choose(struct bpf_object *obj, enum kern_prog prog, bool wanted)
 {
-	struct bpf_program *prog;
+	(void)bpf_program__set_autoload(
+		bpf_object__find_program_by_name(obj, kern_prog_names[prog]), wanted);
+}
+
+static int load_with(struct kern *k, bool mkdir_too, bool family_too, struct diag *d)
+{
 	struct zta *skel;
 	int r;
 
@@ -179,8 +188,8 @@ static int load_with(struct kern *k, bool mkdir_too, struct diag *d)
 	skel = zta__open();
 	if (!skel)
 		return diag_set(d, -errno, "cannot open the programs: %s", first_line);
-	prog = bpf_object__find_program_by_name(skel->obj, kern_prog_names[KERN_PROG_MKDIR]);
-	(void)bpf_program__set_autoload(prog, mkdir_too); /* fails only after loading */
+	choose(skel->obj, KERN_PROG_MKDIR, mkdir_too);
+	choose(skel->obj, KERN_PROG_FAMILY, family_too);
 	r = take_templates(k, skel->obj, d);
 	if (!r && (k->adopted || k->old_layout))
 		r = reuse_maps(k, skel->obj, k->adopted ? k->layout : k->old_layout, k->adopted, d);
@@ -191,6 +200,7 @@ static int load_with(struct kern *k, bool mkdir_too, struct diag *d)
 	}
 	if (!r) {
 		k->has_mkdir = mkdir_too;
+		k->has_family = family_too;
 		r = take_fds(k, skel->obj, d);
 	}
 	zta__destroy(skel);
@@ -210,15 +220,20 @@ static int load(struct kern *k, const struct kern_opts *o, struct diag *d)
 	const char *missing = missing_capability();
 	int r;
 
+	k->no_family = host_has_lsm("bpf") ? NULL : "BPF LSM is not active";
 	k->no_mkdir = "switched off";
-	r = o->no_mkdir ? -ECANCELED : load_with(k, true, d);
+	r = o->no_mkdir ? -ECANCELED : load_with(k, true, !k->no_family, d);
+	if (r < 0 && r != -ESTALE && r != -ECANCELED && !k->no_family) {
+		k->no_family = "this kernel does not load it (Linux 5.16, BTF)";
+		r = load_with(k, true, false, d);
+	}
 	if (r < 0 && r != -ESTALE) {
 		if (r != -ECANCELED)
 			k->no_mkdir = host_has_capability(CAP_PERFMON) ||
 						      host_has_capability(CAP_SYS_ADMIN)
 					      ? "this kernel does not load it (BTF, lockdown)"
 					      : "CAP_PERFMON is missing";
-		r = load_with(k, false, d);
+		r = load_with(k, false, false, d);
 	}
 	(void)libbpf_set_print(before);
 	if (r == -EPERM && missing)
@@ -437,6 +452,13 @@ bool kern_has_mkdir(const struct kern *k, const char **ret_why)
 	if (ret_why)
 		*ret_why = k->has_mkdir ? NULL : k->no_mkdir;
 	return k->has_mkdir;
+}
+
+bool kern_has_family(const struct kern *k, const char **ret_why)
+{
+	if (ret_why)
+		*ret_why = k->has_family ? NULL : k->no_family;
+	return k->has_family;
 }
 
 const char *kern_cgroup_path(const struct kern *k)

@@ -90,6 +90,9 @@ int kern_order(struct kern *k, struct diag *d);
 /* Does the kernel itself give new cgroups their workload? If not, @ret_why (static) says why. */
 bool kern_has_mkdir(const struct kern *k, const char **ret_why);
 
+/* Are RDS, TIPC and packet sockets refused to closed profiles? As above. */
+bool kern_has_family(const struct kern *k, const char **ret_why);
+
 /* The attach point. */
 const char *kern_cgroup_path(const struct kern *k);
 int kern_cgroup_fd(const struct kern *k);

@@ -53,6 +53,7 @@ _Static_assert((int)KERN_MAP_NODES == (int)KERN_TABLE_NODES, "tables come first"
 /* Programs: the hooks in the order of enum zta_hook, then those without a cgroup. */
 enum kern_prog {
 	KERN_PROG_MKDIR = ZTA_HOOK_COUNT,
+	KERN_PROG_FAMILY,
 	KERN_PROG_FLUSH,
 	KERN_PROG_DECIDE, /* for tests */
 	KERN_PROG_COUNT,
@@ -69,8 +70,8 @@ struct kern {
 	uint32_t layout;
 	uint32_t old_layout; /* another one that is pinned, 0 = none: dropped by kern_attach() */
 	bool adopted, was_attached;
-	bool has_mkdir;
-	const char *no_mkdir; /* why not */
+	bool has_mkdir, has_family;
+	const char *no_mkdir, *no_family; /* why not */
 	int map[KERN_MAP_COUNT];
 	int prog[KERN_PROG_COUNT];
 	struct kern_template inner[KERN_TABLE_COUNT];

@@ -126,6 +126,12 @@ static void check_loaded(struct checks *c, struct kern *k)
 		add(c, "new_cgroups", false, false, "not seen by the kernel: %s", why);
 	else
 		add(c, "new_cgroups", false, true, "get their workload in the kernel");
+	if (!kern_has_family(k, &why))
+		add(c, "socket_families", false, false,
+		    "RDS, TIPC and packet sockets are not refused: %s", why);
+	else
+		add(c, "socket_families", false, true,
+		    "RDS, TIPC and packet sockets are refused to profiles that deny by default");
 }
 
 size_t kern_probe(struct kern *k, struct host_check v[KERN_CHECKS_MAX])

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_HEAD_MAX	 8192 /* request or status line and all fields */
+#define HTTP_HEAD_MAX	 16384 /* request or status line and all fields */
 #define HTTP_FIELDS_MAX	 64
-#define HTTP_QUERIES_MAX 64
+#define HTTP_QUERIES_MAX 160 /* a name's 100 addresses and its chain */
 
 struct http_field {
 	const char *name, *value; /* NUL-terminated, inside the head's own text */

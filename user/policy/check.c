@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/check.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
 #include "policy/policy.h"
 
 int policy_check(const char *text, size_t len, const struct compile_opts *o,
@@ -33,7 +36,7 @@ json_t *policy_check_json(const struct policy_check *c, const char *file)
 	else
 		summary = json_pack("{s:i, s:i, s:i, s:i, s:i, s:[]}", "services", 0, "names", 0,
 				    "prefixes", 0, "profiles", 0, "workloads", 0, "maps");
-	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "file", file, "valid", c->image != NULL,
-			 "errors", diag_list_json(&c->errors), "warnings",
-			 diag_list_json(&c->warnings), "summary", summary);
+	return json_pack("{s:o, s:b, s:o, s:o, s:o}", "file", utf8_json(file, strlen(file)),
+			 "valid", c->image != NULL, "errors", diag_list_json(&c->errors),
+			 "warnings", diag_list_json(&c->warnings), "summary", summary);
 }

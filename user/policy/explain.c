@@ -195,6 +195,14 @@ static json_t *describe(const struct explain_in *in, const struct zta_ask *ask,
 	return NULL;
 }
 
+static bool is_own(const struct explain_in *in, const struct zta_addr *addr)
+{
+	for (size_t i = 0; i < in->n_own; i++)
+		if (same_addr(&in->own[i], addr))
+			return true;
+	return false;
+}
+
 /* @ret_verdict: enum zta_verdict_id */
 static int explain_one(const struct explain_in *in, const struct zta_addr *addr, json_t **ret,
 		       uint8_t *ret_verdict)
@@ -211,6 +219,8 @@ static int explain_one(const struct explain_in *in, const struct zta_addr *addr,
 	json_t *o;
 
 	zta_normalise(&ask.addr, &ask.carried);
+	if (is_own(in, &ask.addr))
+		ask.flags |= ZTA_ASK_LOCAL;
 	answers_for(in, &ask.addr, &outer);
 	ask.answers = &outer;
 	if (ask.carried.family)

@@ -27,7 +27,9 @@ struct explain_in {
 	uint8_t proto;			  /* IPPROTO_TCP, _UDP, _ICMP (echo of both families) */
 	const struct explain_answer *answers;
 	size_t n_answers;
-	uint32_t ask_flags;	  /* ZTA_ASK_*; off line ZTA_ASK_BROKER */
+	const struct zta_addr *own; /* addresses of the machine (row 3), normalised */
+	size_t n_own;
+	uint32_t ask_flags;	  /* other ZTA_ASK_*; off line ZTA_ASK_BROKER */
 	const char *name;	  /* explain_name(): the name asked about; else NULL */
 	const char *const *chain; /* explain_name(): the names that it leads to, without itself */
 	size_t n_chain;

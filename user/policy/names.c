@@ -26,9 +26,11 @@ static size_t length(const char *text)
 
 static bool is_address(const char *text)
 {
+	char bare[NAME_TEXT_LEN]; /* "1.2.3.4." is no name either */
 	unsigned char a[16];
 
-	return inet_pton(AF_INET, text, a) == 1 || inet_pton(AF_INET6, text, a) == 1 ||
+	name_normalise(text, bare);
+	return inet_pton(AF_INET, bare, a) == 1 || inet_pton(AF_INET6, bare, a) == 1 ||
 	       *text == '[';
 }
 

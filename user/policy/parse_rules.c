@@ -6,6 +6,8 @@
 
 #include "policy/parse.h"
 
+#define LABEL_MAX 63 /* of a namespace and of a Service: a DNS label (RFC 1123) */
+
 static const char *const protocols[] = { "tcp", "udp", "icmp", "any", NULL };
 static const uint8_t protocol_bits[] = { ZTA_PROTO_TCP, ZTA_PROTO_UDP, ZTA_PROTO_ICMP,
 					 ZTA_PROTO_ANY };
@@ -114,7 +116,7 @@ static int read_to(struct parse *ps, struct tree_node *node, struct policy_rule 
 	};
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 	struct tree_node *service;
-	size_t ns;
+	size_t ns, name;
 
 	for (size_t i = 0; node->kind == TREE_STRING && i < 4; i++)
 		if (!strcmp(node->text, words[i].word))
@@ -127,8 +129,8 @@ static int read_to(struct parse *ps, struct tree_node *node, struct policy_rule 
 	if (!service)
 		return 0;
 	ns = strspn(service->text, allowed);
-	if (!ns || service->text[ns] != '/' || !service->text[ns + 1] ||
-	    service->text[ns + 1 + strspn(service->text + ns + 1, allowed)])
+	name = service->text[ns] == '/' ? strspn(service->text + ns + 1, allowed) : 0;
+	if (!ns || ns > LABEL_MAX || !name || name > LABEL_MAX || service->text[ns + 1 + name])
 		tree_error(ps->t, service, ps->errors,
 			   "\"%s\" is not a Service, \"namespace/name\"", service->text);
 	return parse_text(ps, node, "service", &rule->to_service);

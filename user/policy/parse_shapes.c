@@ -157,7 +157,7 @@ static const struct shape_member dns_members[] = {
 static const struct shape_member to_members[] = {
 	MEMBER("service",
 	       &(const struct shape){ .kind = SHAPE_STRING,
-				      .pattern = "^[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}$" },
+				      .pattern = "^[a-z0-9-]{1,63}/[a-z0-9-]{1,63}$" },
 	       .required = true),
 	{}
 };

@@ -58,6 +58,8 @@ static int read_cgroup(struct parse *ps, struct tree_node *node, struct policy_w
 
 /* --- kubernetes */
 
+#define LABEL_KEY_MAX 317 /* prefix (253), '/', name (63) */
+
 /* "key=value" for each member. */
 static int read_labels(struct parse *ps, const struct tree_node *object, const char *name,
 		       struct policy_names *ret)
@@ -76,8 +78,9 @@ static int read_labels(struct parse *ps, const struct tree_node *object, const c
 		if (node->bad)
 			continue;
 		key = strlen(node->key);
-		if (!key || strspn(node->key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					      "0123456789._/-") != key) {
+		if (!key || key > LABEL_KEY_MAX ||
+		    strspn(node->key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._/-") != key) {
 			tree_error_key(ps->t, node, ps->errors, "\"%s\" is not the name of a label",
 				       node->key);
 			continue;

@@ -51,7 +51,7 @@ static int read_one(const char *path, struct policy_prefixes *to)
 	char *save, *line;
 	int r;
 
-	if (file_read_all(path, RESOLV_BYTES_MAX, &text, NULL) < 0)
+	if (file_read_regular(path, RESOLV_BYTES_MAX, &text, NULL) < 0)
 		return 0; /* as said in the header */
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		r = add_line(to, line);

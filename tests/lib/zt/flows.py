@@ -1,28 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traffic that goes on while the daemon's life happens, and what it must look like."""
 
+from pathlib import Path
+
+from . import world as w
 from .puppet import Puppet
 from .sh import wait_for
+
+
+class FarEnd:
+    """Echo servers at the private peer, in a process of their own.
+
+    The peer's usual ones live in the test's process, which stands still whenever it starts another
+    one: their answers would be late, and nobody could tell it from a flow that was held up.
+    """
+
+    def __init__(self, world: w.World, cgroup: Path):
+        self.puppet = Puppet(cgroup, world.pe.ns.path)
+        self.port = world.unserved_port()
+        for address in (w.PE, w.PE6):
+            self.puppet.listen(address, self.port).serve()
+            datagrams = self.puppet.udp(address)
+            datagrams.bind((address, self.port))
+            datagrams.serve()
+
+    def close(self) -> None:
+        self.puppet.close()
 
 
 class Flows:
     """Named flows in puppets; a permitted one must never fail, a refused one never succeed.
 
-    Each puppet has an idle flow beside: how long a busy machine let the process itself stand still
-    is not counted as standing still of its flows (worst_s).
+    Each puppet has an idle flow beside, and so has the far end: how long a busy machine let the
+    processes themselves stand still is not counted as standing still of the flows (worst_s).
     """
 
     def __init__(self) -> None:
         self._flows: dict[str, tuple[Puppet, int]] = {}
+        self._far: dict[str, Puppet] = {}
         self._idle: dict[Puppet, int] = {}
 
-    def _add(self, name: str, puppet: Puppet, key: int) -> None:
-        self._flows[name] = (puppet, key)
+    def _measure(self, puppet: Puppet) -> None:
         if puppet not in self._idle:
             self._idle[puppet] = puppet.flow("idle", "", 0)
 
-    def add(self, name: str, puppet: Puppet, kind: str, address: str, port: int) -> None:
-        self._add(name, puppet, puppet.flow(kind, address, port))
+    def _add(self, name: str, puppet: Puppet, key: int) -> None:
+        self._flows[name] = (puppet, key)
+        self._measure(puppet)
+
+    def add(
+        self,
+        name: str,
+        puppet: Puppet,
+        kind: str,
+        where: tuple[str, int],
+        far: Puppet | None = None,
+    ) -> None:
+        """@far: the puppet that serves there, if one does."""
+        self._add(name, puppet, puppet.flow(kind, *where))
+        if far:
+            self._far[name] = far
+            self._measure(far)
 
     def add_either(self, name: str, puppet: Puppet, first: str, second: str, port: int) -> None:
         self._add(name, puppet, puppet.flow_either(first, second, port))
@@ -51,8 +89,10 @@ class Flows:
         done = {name: puppet.flow_stop(key) for name, (puppet, key) in self._flows.items()}
         idle = {puppet: puppet.flow_stop(key)["worst_s"] for puppet, key in self._idle.items()}
         for name, flow in done.items():
-            flow["worst_s"] -= idle[self._flows[name][0]]
+            ends = {self._flows[name][0], self._far.get(name, self._flows[name][0])}
+            flow["worst_s"] -= sum(idle[puppet] for puppet in ends)
         self._flows.clear()
+        self._far.clear()
         self._idle.clear()
         return done
 

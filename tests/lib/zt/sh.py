@@ -38,7 +38,7 @@ def wait_for(what: str, probe: Callable[[], T], seconds: float = 5.0) -> T:
         pause = min(pause * 2, 0.05)
 
 
-def helper(name: str) -> Path:
+def helper(name: str, *flags: str) -> Path:
     """Path of a small C program of tests/helpers, compiled when it is missing or stale."""
     source, binary = ROOT / "tests" / "helpers" / f"{name}.c", HELPERS / name
     if binary.exists() and (
@@ -48,6 +48,6 @@ def helper(name: str) -> Path:
     HELPERS.mkdir(parents=True, exist_ok=True)
     # fmt: off
     sh("cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
-       source, "-o", binary, *(["-lbpf"] if "bpf/bpf.h" in source.read_text() else []))
+       *flags, source, "-o", binary, *(["-lbpf"] if "bpf/bpf.h" in source.read_text() else []))
     # fmt: on
     return binary

@@ -116,6 +116,10 @@ class World:
         self.pub.serve(port)
         return port
 
+    def unserved_port(self) -> int:
+        """A port that no other test used, for servers of the test's own."""
+        return next(self._ports)
+
     def port_of(self, port: int) -> int:
         """A well-known port, served by both peers from now on."""
         if port not in self._known:

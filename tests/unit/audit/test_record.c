@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -202,11 +203,18 @@ static void destinations_say_what_was_called_and_what_is_inside(void **state)
 static void a_refused_socket_names_its_protocol(void **state)
 {
 	static const struct {
-		uint8_t proto, socktype;
+		uint8_t family, proto, socktype;
 		const char *word;
-	} cases[] = { { IPPROTO_ICMP, SOCK_RAW, "raw" },	  { IPPROTO_RAW, SOCK_RAW, "raw" },
-		      { IPPROTO_SCTP, SOCK_STREAM, "sctp" },	  { IPPROTO_DCCP, 6, "dccp" },
-		      { IPPROTO_UDPLITE, SOCK_DGRAM, "udplite" }, { 47, SOCK_DGRAM, "47" } };
+	} cases[] = { { ZTA_V4, IPPROTO_ICMP, SOCK_RAW, "raw" },
+		      { ZTA_V6, 0, SOCK_RAW, "raw" },
+		      { ZTA_V4, IPPROTO_RAW, SOCK_RAW, "raw" },
+		      { ZTA_V4, IPPROTO_SCTP, SOCK_STREAM, "sctp" },
+		      { ZTA_V4, IPPROTO_DCCP, 6, "dccp" },
+		      { ZTA_V4, IPPROTO_UDPLITE, SOCK_DGRAM, "udplite" },
+		      { ZTA_V4, 47, SOCK_DGRAM, "47" },
+		      { AF_PACKET, 0, 0, "packet" },
+		      { AF_RDS, 0, 0, "rds" },
+		      { AF_TIPC, 0, 0, "tipc" } };
 	const struct record_ctx bare = { .names = &no_names };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -218,7 +226,8 @@ static void a_refused_socket_names_its_protocol(void **state)
 				       .rule = ZTA_RULE_NONE,
 				       .count = 1,
 				       .proto = cases[i].proto,
-				       .socktype = cases[i].socktype };
+				       .socktype = cases[i].socktype,
+				       .addr.family = cases[i].family };
 		char want[256];
 
 		sprintf(want,

@@ -67,6 +67,27 @@ static void test_items_become_json(void **state)
 	diag_list_free(&l);
 }
 
+static void test_a_full_list_says_so_once(void **state)
+{
+	struct diag_list l = {};
+
+	for (unsigned i = 0; i < DIAG_LIST_MAX; i++)
+		assert_int_equal(diag_list_add(&l, 1, 1 + i, "a", "wrong"), 0);
+	assert_int_equal(l.n, DIAG_LIST_MAX);
+	assert_false(diag_list_full(&l));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(diag_list_add(&l, 2, 1 + i, "b", "wrong"), 0);
+	assert_true(diag_list_full(&l));
+	assert_int_equal(l.n, DIAG_LIST_MAX + 1);
+	assert_int_equal(l.v[DIAG_LIST_MAX].line, 2);
+	assert_int_equal(l.v[DIAG_LIST_MAX].column, 1);
+	assert_string_equal(l.v[DIAG_LIST_MAX].path, "");
+	assert_string_equal(l.v[DIAG_LIST_MAX].message,
+			    "more than 10000 of these: the others are not told");
+	diag_list_free(&l);
+	assert_false(diag_list_full(&l));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +95,7 @@ int main(void)
 		cmocka_unit_test(test_a_long_reason_is_cut),
 		cmocka_unit_test(test_items_are_sorted_by_place_and_stay_in_order),
 		cmocka_unit_test(test_items_become_json),
+		cmocka_unit_test(test_a_full_list_says_so_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,24 @@ static void test_what_is_written_is_read(void **state)
 	assert_int_equal(access("f.tmp", F_OK), -1);
 }
 
+static void test_what_is_no_regular_file_is_refused_at_once(void **state)
+{
+	char *text = NULL;
+
+	assert_int_equal(mkfifo("f", 0600), 0);
+	assert_int_equal(file_read_regular("f", 7, &text, NULL), -EINVAL);
+	assert_int_equal(file_read_regular("/dev/zero", 7, &text, NULL), -EINVAL);
+	assert_int_equal(file_read_regular("/", 7, &text, NULL), -EISDIR);
+	assert_int_equal(file_read_regular("a", 7, &text, NULL), -ENOENT);
+	assert_int_equal(unlink("f"), 0);
+	assert_int_equal(file_write_atomic("f", "eight by", 8, 0600), 0);
+	assert_int_equal(file_read_regular("f", 7, &text, NULL), -EFBIG);
+	assert_null(text);
+	assert_int_equal(file_read_regular("f", 8, &text, NULL), 0);
+	assert_string_equal(text, "eight by");
+	free(text);
+}
+
 static void test_a_file_is_replaced_whole(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -127,6 +145,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_written_is_read),
+		TEST(test_what_is_no_regular_file_is_refused_at_once),
 		TEST(test_a_file_is_replaced_whole),
 		TEST(test_a_failure_leaves_nothing_behind),
 		TEST(test_a_left_over_part_is_replaced),

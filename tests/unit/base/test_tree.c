@@ -172,6 +172,40 @@ static void test_a_flawed_name_spoils_its_member_only(void **state)
 	diag_list_free(&errors);
 }
 
+/* In each error once more it would be the square of the document. */
+static void test_long_names_and_values_are_cut(void **state)
+{
+	static char text[2 * 20000 + 16] = "{\"";
+	_cleanup_tree_ struct tree *t = NULL;
+	struct diag_list errors = {};
+	struct tree_node *node;
+	char *at = text + 2;
+
+	for (unsigned i = 0; i < 10000; i++)
+		at = stpcpy(at, "\xc3\xa4"); /* a character of two bytes */
+	at = stpcpy(at, "\":[\"");
+	for (unsigned i = 0; i < 20000; i++)
+		*at++ = 'v';
+	strcpy(at, "\"]}");
+	t = load(text, &errors);
+	node = tree_child(t, tree_child(t, tree_root(t)));
+	assert_int_equal(node->n, 20000);
+	tree_error(t, node, &errors, "\"%s\" is not it", node->text);
+	tree_error(t, node, &errors, "\"%s\" is not it", tree_child(t, tree_root(t))->key);
+
+	assert_int_equal(strlen(errors.v[0].path), strlen("[\"...\"][0]") + 320);
+	assert_int_equal(strlen(errors.v[0].message), 500 + 3 + 500);
+	assert_memory_equal(errors.v[0].message, "\"vv", 3);
+	assert_string_equal(strstr(errors.v[0].message, "\" is"), "\" is not it");
+	for (unsigned i = 0; i < 2; i++) {
+		json_t *v = json_string(errors.v[i].message); /* NULL unless UTF-8 */
+
+		assert_non_null(v);
+		json_decref(v);
+	}
+	diag_list_free(&errors);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_duplicates_are_left_out),
 		cmocka_unit_test(test_flaws_inside_strings_do_not_end_the_reading),
 		cmocka_unit_test(test_a_flawed_name_spoils_its_member_only),
+		cmocka_unit_test(test_long_names_and_values_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

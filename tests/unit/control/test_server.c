@@ -212,6 +212,8 @@ static void errors_have_one_shape_and_a_word_for_each_status(void **state)
 		{ "/v1/status?x=1", 400, "bad-request" },
 		{ "/v1/explain?adr=1", 400, "bad-request" },
 		{ "/v1/explain", 400, "bad-request" },
+		{ "/v1/explain?addr=%ff", 400, "bad-request" },
+		{ "/v1/explain?addr=a&answer=b&answer=%c3", 400, "bad-request" },
 		{ "/v1/fail?errno=22", 400, "bad-request" },
 		{ "/v1/fail?errno=13", 403, "forbidden" },
 		{ "/v1/fail?errno=2", 404, "not-found" },
