@@ -27,8 +27,11 @@ enum ctl_exit document_read(const struct ctl *c, const char *file, char **ret, s
 enum ctl_exit document_check(const struct ctl *c, const char *file, char **ret_text,
 			     struct policy_check *ret)
 {
-	struct policy_prefixes system = { 0 };
-	const struct compile_opts o = { .generation = 1, .now = time(NULL), .resolvers = &system };
+	_cleanup_resolvers_ struct resolvers system = { 0 };
+	const struct compile_opts o = { .generation = 1,
+					.now = time(NULL),
+					.resolvers = &system.servers,
+					.search = &system.search };
 	_cleanup_free_ char *text = NULL;
 	enum ctl_exit status;
 	size_t len;
@@ -42,7 +45,6 @@ enum ctl_exit document_check(const struct ctl *c, const char *file, char **ret_t
 	r = resolvers_read(RESOLVERS_ETC, RESOLVERS_UPSTREAM, &system);
 	if (r == 0)
 		r = policy_check(text, len, &o, ret);
-	free(system.v);
 	if (r < 0 && !ret->errors.n)
 		return ctl_fail(c, CTL_FAILED, "failed", "cannot check '%s': %s", file,
 				strerror(-r));

@@ -62,8 +62,11 @@ static int read_policy(const struct options *o, struct checking *c, char **ret, 
 
 static void check_policy(const struct options *o, struct checking *c)
 {
-	struct policy_prefixes system = { 0 };
-	struct compile_opts opts = { .generation = 1, .now = time(NULL), .resolvers = &system };
+	_cleanup_resolvers_ struct resolvers system = { 0 };
+	struct compile_opts opts = { .generation = 1,
+				     .now = time(NULL),
+				     .resolvers = &system.servers,
+				     .search = &system.search };
 	_cleanup_free_ char *text = NULL;
 	char why[512];
 	size_t len;
@@ -82,7 +85,6 @@ static void check_policy(const struct options *o, struct checking *c)
 		r = -EINVAL;
 	if (r < 0)
 		c->valid = false;
-	free(system.v);
 }
 
 static void print_list(const char *file, const char *kind, const struct diag_list *l)

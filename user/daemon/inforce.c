@@ -15,7 +15,6 @@
 #include "daemon/daemon.h"
 #include "daemon/dispatch.h"
 #include "daemon/names.h"
-#include "policy/resolvers.h"
 #include "kern/maps.h"
 #include "policy/apply.h"
 #include "policy/check.h"
@@ -37,7 +36,7 @@ void inforce_down(struct daemon *d)
 		return;
 	policy_brief_free(d->inforce->brief);
 	cleanup_close(&d->inforce->document);
-	free(d->inforce->resolvers.v);
+	resolvers_free(&d->inforce->resolvers);
 	free(d->inforce);
 	d->inforce = NULL;
 }
@@ -94,14 +93,15 @@ static uint32_t next_generation(const struct daemon *d)
 	return (kernel > d->store.generation ? kernel : d->store.generation) + 1;
 }
 
-/* Its resolvers and ids as they are now. */
+/* Resolvers, search suffixes and ids as they are now. */
 static struct compile_opts opts(const struct daemon *d, uint32_t generation)
 {
 	return (struct compile_opts){
 		.ids = &d->store.ids,
 		.generation = generation,
 		.now = time(NULL),
-		.resolvers = &d->inforce->resolvers,
+		.resolvers = &d->inforce->resolvers.servers,
+		.search = &d->inforce->resolvers.search,
 	};
 }
 
@@ -301,35 +301,29 @@ void inforce_tidy(struct daemon *d)
 	d->inforce->untidy--;
 }
 
-static bool same_prefixes(const struct policy_prefixes *a, const struct policy_prefixes *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->v[i].len != b->v[i].len ||
-		    memcmp(&a->v[i].addr, &b->v[i].addr, sizeof(a->v[i].addr)) != 0)
-			return false;
-	return true;
-}
-
 void inforce_follow_resolvers(struct daemon *d)
 {
+	_cleanup_resolvers_ struct resolvers now = { 0 };
 	struct inforce *in = d->inforce;
-	struct policy_prefixes now;
 	struct diag diag = { 0 };
+	bool servers, search;
 
 	if (resolvers_read(RESOLVERS_ETC, RESOLVERS_UPSTREAM, &now) < 0)
 		return; /* out of memory: the old ones hold until the next look */
-	if (same_prefixes(&now, &in->resolvers)) {
-		free(now.v);
+	servers = !resolvers_same_servers(&now, &in->resolvers);
+	search = !resolvers_same_search(&now, &in->resolvers);
+	if (!servers && !search)
 		return;
-	}
-	free(in->resolvers.v);
+	resolvers_free(&in->resolvers);
 	in->resolvers = now;
-	if (!in->brief || !in->brief->resolvers_system)
+	now = (struct resolvers){ 0 };
+	if (!in->brief ||
+	    !((servers && in->brief->resolvers_system) || (search && in->brief->dns_listed)))
 		return;
 	if (inforce_refresh(d, &diag) < 0)
 		log_err("daemon: resolvers changed, the old ones stay in force: %s", diag.text);
 	else
-		log_info("daemon: resolvers changed, policy filled again resolvers=%zu", now.n);
+		log_info(
+			"daemon: resolvers changed, policy filled again resolvers=%zu suffixes=%zu",
+			in->resolvers.servers.n, in->resolvers.search.n);
 }

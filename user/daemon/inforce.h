@@ -24,6 +24,7 @@
 #include "daemon/store.h"
 #include "policy/brief.h"
 #include "policy/policy.h"
+#include "policy/resolvers.h"
 
 struct daemon;
 struct diag;
@@ -38,7 +39,7 @@ struct inforce {
 	bool undocumented;	/* its text could not be written: `document` is memory */
 	unsigned untidy;	/* so many seconds more, much memory may turn out to be free */
 	bool unsaved; /* the state directory could not be written: a restart knows the old one */
-	struct policy_prefixes resolvers; /* what "system" stands for */
+	struct resolvers resolvers; /* what "system" stands for, search suffixes */
 };
 
 int inforce_up(struct daemon *d, struct diag *diag);
@@ -90,7 +91,7 @@ void inforce_tidy(struct daemon *d);
 /* Compile again and fill the maps: a rule expired, a resolver changed. Same generation. */
 int inforce_refresh(struct daemon *d, struct diag *diag);
 
-/* Take the resolvers of the machine anew; refresh when they changed and the policy asks. */
+/* Take resolvers and search suffixes of the machine anew; refresh when the policy has to know. */
 void inforce_follow_resolvers(struct daemon *d);
 
 /* Write the state file; a failure is remembered and makes the daemon unhealthy. */

@@ -120,6 +120,7 @@ static int take_profiles(const struct policy *p, const struct policy_image *imag
 		memcpy(b->profiles[i].name, p->profiles[i].name, sizeof(b->profiles[i].name));
 		b->profiles[i].id = image->profile_id[i];
 		b->profiles[i].audit = p->profiles[i].mode == POLICY_MODE_AUDIT;
+		b->dns_listed |= p->profiles[i].dns_listed;
 	}
 	return 0;
 }

@@ -55,6 +55,7 @@ struct policy_brief {
 	int64_t revision;
 	bool audit; /* mode of the document */
 	bool resolvers_system;
+	bool dns_listed;     /* of a profile: search suffixes matter */
 	int64_t now;	     /* when it was compiled: what had expired by then is left out */
 	int64_t next_expiry; /* INT64_MAX = never */
 	const char *name;    /* in texts */

@@ -164,6 +164,19 @@ static void cgroups_match_as_before(void **state)
 	drop(&k);
 }
 
+static void it_is_kept_whether_search_suffixes_matter(void **state)
+{
+	struct kept k;
+
+	keep(&k, "'mode':'enforce','profiles':[{'name':'a','dns':{'allow':['x.example']}}]");
+	assert_false(k.b->dns_listed);
+	drop(&k);
+	keep(&k, "'mode':'enforce','profiles':[{'name':'a'},{'name':'b','dns':{"
+		 "'names':'listed'}},{'name':'c'}]");
+	assert_true(k.b->dns_listed);
+	drop(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +185,7 @@ int main(void)
 		cmocka_unit_test(an_entry_has_its_own_owner_or_its_profiles),
 		cmocka_unit_test(dates_stand_once_where_they_are_written),
 		cmocka_unit_test(cgroups_match_as_before),
+		cmocka_unit_test(it_is_kept_whether_search_suffixes_matter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
