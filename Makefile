@@ -106,8 +106,8 @@ $(B)/tests/unit/daemon/%: tests/unit/daemon/%.c $(DAEMON_LIB) $(LIB) | deps-chec
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) $< $(DAEMON_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 PARITY_SRC := $(wildcard tests/parity/*.c)
-PARITY_BIN := $(B)/tests/unit/policy/test_parity $(B)/tests/unit/policy/test_globs \
-	$(B)/tests/bpf/test_parity $(B)/tests/bpf/test_patterns
+PARITY_BIN := $(B)/tests/unit/policy/test_parity $(B)/tests/unit/policy/test_parity_names \
+	$(B)/tests/unit/policy/test_globs $(B)/tests/bpf/test_parity $(B)/tests/bpf/test_patterns
 $(PARITY_BIN): $(PARITY_SRC)
 $(PARITY_BIN): TEST_WITH := $(PARITY_SRC)
 

@@ -163,11 +163,15 @@ static json_t *gen_rule(struct rng *r)
 			json_object_set_new(o, "within", SOME(r, prefixes, 2));
 		if (allow && chance(r, 20))
 			json_object_set_new(o, "tls", json_false());
-	} else if (kind < 95) {
+	} else if (kind < 92) {
 		json_object_set_new(o, "to", json_string(PICK(r, to)));
 	} else {
-		json_object_set_new(o, "proxy", json_string("corp"));
-		json_object_set_new(o, "names", SOME(r, patterns, 2));
+		json_object_set_new(o, "proxy", json_string(chance(r, 70) ? "corp" : "web"));
+		json_object_set_new(o, "names",
+				    chance(r, 60) ? SOME(r, own_patterns, 2)
+						  : SOME(r, patterns, 2));
+		if (chance(r, 40))
+			json_object_set_new(o, "ports", gen_ports(r));
 	}
 	if (kind < 90 && chance(r, 50))
 		json_object_set_new(o, "ports", gen_ports(r));
@@ -176,6 +180,15 @@ static json_t *gen_rule(struct rng *r)
 	if (allow)
 		gen_expires(r, o);
 	gen_mode(r, o, 15);
+	return o;
+}
+
+static json_t *gen_dns(struct rng *r)
+{
+	json_t *o = json_pack("{s:s}", "names", chance(r, 60) ? "listed" : "any");
+
+	if (chance(r, 60))
+		json_object_set_new(o, "allow", SOME(r, patterns, 3));
 	return o;
 }
 
@@ -198,6 +211,8 @@ static json_t *gen_profile(struct rng *r, unsigned i, unsigned n_services)
 		json_object_set_new(o, "require_resolution", json_boolean(chance(r, 40)));
 	if (chance(r, 50))
 		json_object_set_new(o, "imds", json_string(PICK(r, imds)));
+	if (chance(r, 40))
+		json_object_set_new(o, "dns", gen_dns(r));
 	if (chance(r, 30))
 		json_object_set_new(o, "platform", json_boolean(chance(r, 60)));
 	for (unsigned k = rng_below(r, 3); k && chance(r, 50); k--) {
@@ -250,10 +265,11 @@ char *gen_policy(struct rng *r)
 {
 	static const char *const resolvers[] = { "10.1.2.3", "168.63.129.16", "127.0.0.53",
 						 "fd00:1::/48", "20.1.2.0/24" };
-	json_t *o = json_pack("{s:s, s:s, s:{s:s}, s:s, s:[{s:s, s:[s], s:[i]}]}", "apiVersion",
-			      "zta/v1", "kind", "Policy", "metadata", "name", "generated", "mode",
-			      chance(r, 85) ? "enforce" : "audit", "proxies", "name", "corp",
-			      "cidrs", "10.9.0.0/28", "ports", 8080);
+	json_t *o = json_pack("{s:s, s:s, s:{s:s}, s:s, s:[{s:s, s:[s], s:[i]}, {s:s, s:[s]}]}",
+			      "apiVersion", "zta/v1", "kind", "Policy", "metadata", "name",
+			      "generated", "mode", chance(r, 85) ? "enforce" : "audit", "proxies",
+			      "name", "corp", "cidrs", "10.9.0.0/28", "ports", 8080, "name", "web",
+			      "cidrs", "10.9.0.0/24");
 	json_t *services = json_array(), *profiles = json_array();
 	unsigned n_services = rng_below(r, COUNT(service_names) + 1);
 	unsigned n_profiles = 1 + rng_below(r, COUNT(profile_names));
@@ -338,6 +354,11 @@ static void gen_named(struct rng *r, struct parity_case *c)
 	c->n_answers = 1 + rng_below(r, 2);
 	for (size_t i = 0; i < c->n_answers; i++)
 		c->answers[i] = (struct explain_answer){ names[rng_below(r, 3)], c->addr };
+}
+
+const char *gen_name(struct rng *r)
+{
+	return PICK(r, names);
 }
 
 void gen_case(struct rng *r, const struct policy *p, struct parity_case *ret)

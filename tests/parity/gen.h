@@ -24,3 +24,6 @@ char *gen_policy(struct rng *r);
 
 /* A question; names are static. */
 void gen_case(struct rng *r, const struct policy *p, struct parity_case *ret);
+
+/* A name that questions are about; static. */
+const char *gen_name(struct rng *r);

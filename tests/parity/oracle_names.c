@@ -165,3 +165,63 @@ void oracle_rules(const struct question *q, const struct parity_case *c, struct 
 		}
 	}
 }
+
+void oracle_class(const struct policy *p, const char *name, struct oracle_class *ret)
+{
+	int best = oracle_best(&p->ai_public_names, name);
+
+	*ret = (struct oracle_class){ .ai_public = best >= 0 };
+	for (size_t i = 0; i < p->n_services; i++) {
+		int rank = oracle_best(&p->services[i].names, name);
+
+		if (rank < 0 || rank < best || (rank == best && ret->ai_public))
+			continue;
+		if (rank > best)
+			*ret = (struct oracle_class){};
+		ret->services |= 1ULL << i;
+		best = rank;
+	}
+}
+
+bool oracle_may_ask(const struct policy *p, const struct policy_profile *profile, const char *name,
+		    int64_t now)
+{
+	if (oracle_rank("*.in-addr.arpa", name) >= 0 || oracle_rank("*.ip6.arpa", name) >= 0 ||
+	    oracle_best(&profile->dns_allow, name) >= 0)
+		return true;
+	for (size_t i = 0; i < p->n_services; i++)
+		if ((profile->all_services || profile->services >> i & 1) &&
+		    oracle_best(&p->services[i].names, name) >= 0)
+			return true;
+	for (size_t i = 0; i < profile->n_rules; i++) {
+		const struct policy_rule *r = &p->rules[profile->rules[i]];
+
+		if ((r->dest == POLICY_DEST_NAMES || r->dest == POLICY_DEST_PROXY) &&
+		    r->action == POLICY_ACTION_ALLOW && r->expires > now &&
+		    oracle_best(&r->names, name) >= 0)
+			return true;
+	}
+	return false;
+}
+
+const struct policy_rule *oracle_proxy_rule(const struct question *q, size_t proxy,
+					    const char *name)
+{
+	const struct policy_rule *best = NULL;
+	int best_rank = -1;
+
+	for (size_t i = 0; i < q->profile->n_rules; i++) {
+		const struct policy_rule *r = &q->policy->rules[q->profile->rules[i]];
+		int rank = r->dest == POLICY_DEST_PROXY && r->proxy == &q->policy->proxies[proxy]
+				   ? oracle_best(&r->names, name)
+				   : -1;
+
+		if (rank < 0 || !matches(q, r))
+			continue;
+		if (rank > best_rank || (rank == best_rank && denies_first(r, best))) {
+			best = r;
+			best_rank = rank;
+		}
+	}
+	return best;
+}

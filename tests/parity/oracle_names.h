@@ -35,3 +35,16 @@ int oracle_rank(const char *pattern, const char *name);
 /* That of the most specific of these patterns, -1 = none matches. */
 int oracle_best(const struct policy_names *v, const char *name);
 void oracle_rules(const struct question *q, const struct parity_case *c, struct oracle_rule *ret);
+
+/* What a name is to everyone. */
+struct oracle_class {
+	uint64_t services; /* bit = index in policy.services */
+	bool ai_public;
+};
+void oracle_class(const struct policy *p, const char *name, struct oracle_class *ret);
+/* May a profile with "dns.names": "listed" ask for it? Search suffixes apart. */
+bool oracle_may_ask(const struct policy *p, const struct policy_profile *profile, const char *name,
+		    int64_t now);
+/* The rule about proxies[proxy] that decides a request for NAME:PORT, NULL = none. */
+const struct policy_rule *oracle_proxy_rule(const struct question *q, size_t proxy,
+					    const char *name);
