@@ -27,7 +27,7 @@ _ztactl_values()
 	--protocol) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp" -- "$2") ;;
 	--verdict) mapfile -t COMPREPLY < <(compgen -W "allow deny audit redirect" -- "$2") ;;
 	--type)
-		mapfile -t COMPREPLY < <(compgen -W "egress socket policy admin lifecycle" -- "$2")
+		mapfile -t COMPREPLY < <(compgen -W "egress dns tls socket policy admin lifecycle" -- "$2")
 		;;
 	--socket | --policy)
 		compopt -o filenames
@@ -41,7 +41,7 @@ _ztactl_values()
 
 _ztactl()
 {
-	local verbs="status policy explain events top workloads services pause resume quarantine
+	local verbs="status policy explain events top workloads services names pause resume quarantine
 		release doctor detach"
 	local policy="check apply confirm show diff schema"
 	local global="-o --output --socket --no-color -h --help --version"

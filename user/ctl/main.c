@@ -24,6 +24,7 @@ static const struct ctl_verb *const verbs[] = {
 	&cmd_top,
 	&cmd_workloads,
 	&cmd_services,
+	&cmd_names,
 	&cmd_pause,
 	&cmd_resume,
 	&cmd_quarantine,

@@ -15,6 +15,7 @@ extern const struct ctl_verb cmd_explain;
 extern const struct ctl_verb cmd_events;
 extern const struct ctl_verb cmd_workloads;
 extern const struct ctl_verb cmd_services;
+extern const struct ctl_verb cmd_names;
 extern const struct ctl_verb cmd_top;
 extern const struct ctl_verb cmd_pause;
 extern const struct ctl_verb cmd_resume;

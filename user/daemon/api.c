@@ -17,6 +17,7 @@ static const struct control_verb verbs[] = {
 	{ "GET", "/v1/status", false, NULL, api_status },
 	{ "GET", "/v1/workloads", false, NULL, api_workloads },
 	{ "GET", "/v1/services", false, NULL, api_services },
+	{ "GET", "/v1/names", false, NULL, api_names },
 	{ "GET", "/v1/doctor", false, NULL, api_doctor },
 	{ "GET", "/v1/explain", false,
 	  "addr name answer chain event last port protocol cgroup profile", api_explain },

@@ -17,6 +17,7 @@ ONLINE: dict[str, list[str]] = {
     "status": ["status"],
     "workloads": ["workloads"],
     "services": ["services"],
+    "names": ["names"],
     "doctor": ["doctor"],
     "policy apply": ["policy", "apply", "/dev/null"],
     "policy confirm": ["policy", "confirm"],
