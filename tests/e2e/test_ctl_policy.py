@@ -263,6 +263,8 @@ def test_presets_are_listed():
     assert "privatelink.openai.azure.com" in by_name["azure-openai"]["zones"]
     assert by_name["public-ai"]["use"] == "ai_public"
     assert by_name["entra"]["use"] == "rules"
+    assert "20.190.128.0/18" in by_name["entra"]["prefixes"]
+    assert by_name["arm"]["prefixes"] == []
     lines = ctl.run("services", "--presets").stdout.splitlines()
-    assert lines[0].split() == ["PRESET", "FOR", "NAMES", "ZONES"]
+    assert lines[0].split() == ["PRESET", "FOR", "NAMES", "ZONES", "PREFIXES"]
     assert [line.split()[0] for line in lines[1:]] == [p["name"] for p in presets]

@@ -77,9 +77,10 @@ static json_t *presets(void)
 
 	for (size_t i = 0; list && i < n; i++)
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:b, s:o, s:o}", "name", p[i].name,
+				      json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "name", p[i].name,
 						"use", uses[p[i].use], "ai", p[i].ai, "names",
-						strings(p[i].names), "zones", strings(p[i].zones)));
+						strings(p[i].names), "zones", strings(p[i].zones),
+						"prefixes", strings(p[i].prefixes)));
 	return list;
 }
 
@@ -102,8 +103,10 @@ static enum ctl_exit run(const struct ctl *c, const struct ctl_args *a)
 {
 	static const char *const heads[] = { "NAME", "PRIVATE LINK", "PORTS", "NAMES", NULL };
 	static const char *const members[] = { "name", "private_link", "ports", "names", NULL };
-	static const char *const preset_heads[] = { "PRESET", "FOR", "NAMES", "ZONES", NULL };
-	static const char *const preset_members[] = { "name", "use", "names", "zones", NULL };
+	static const char *const preset_heads[] = { "PRESET", "FOR",	  "NAMES",
+						    "ZONES",  "PREFIXES", NULL };
+	static const char *const preset_members[] = { "name",  "use",	   "names",
+						      "zones", "prefixes", NULL };
 	struct call q;
 	json_t *v;
 	enum ctl_exit r;

@@ -84,7 +84,7 @@ int parse_resolve_sets(struct parse *ps); /* those that nothing used too */
 int parse_prefixes(struct parse *ps, struct tree_node *node, struct policy_prefixes *ret,
 		   bool *ret_broken);
 /* The prefixes that one entry stands for; none when it is wrong. */
-struct policy_prefixes parse_entry(struct parse *ps, const struct tree_node *entry,
+struct policy_prefixes parse_entry(struct parse *ps, struct tree_node *entry,
 				   struct policy_prefix *room);
 int parse_resolvers(struct parse *ps);
 int parse_private_ranges(struct parse *ps);

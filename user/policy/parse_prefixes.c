@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "policy/parse.h"
 #include "policy/prefix.h"
+#include "policy/presets.h"
 
 #define EXPANDED_MAX (16 * ZTA_PREFIXES_MAX)
 
@@ -57,9 +58,45 @@ static int count(struct parse *ps, struct tree_node *node, const struct policy_p
 	return 0;
 }
 
+static int keep(struct parse *ps, struct growing *g, struct policy_prefixes *ret)
+{
+	struct policy_prefix *v = pool_copy(&ps->p->pool, g->v, g->n, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	*ret = (struct policy_prefixes){ v, g->n };
+	return 0;
+}
+
+static void free_growing(struct growing *g)
+{
+	free(g->v);
+}
+
+/* Prefixes of a preset, for a document that has no set of this name. Return: 1, 0 = has none. */
+static int read_preset(struct parse *ps, struct tree_node *node, struct policy_prefixes *ret)
+{
+	const struct preset *preset = preset_find(node->text + 1);
+	_cleanup_(free_growing) struct growing g = {};
+	struct policy_prefix prefix;
+	int r = 0;
+
+	if (!preset || !preset->prefixes)
+		return 0;
+	for (size_t i = 0; r == 0 && preset->prefixes[i]; i++) {
+		(void)prefix_parse(preset->prefixes[i], &prefix, NULL); /* ours: tested */
+		r = count(ps, node, &prefix);
+		if (r == 0)
+			r = add(&g, &prefix, 1);
+	}
+	if (r == 0)
+		r = keep(ps, &g, ret);
+	return r < 0 ? r : 1;
+}
+
 static int resolve(struct parse *ps, struct parse_set *set);
 
-/* The set that "@name" names; NULL when there is none (reported), or it holds itself. */
+/* The set that "@name" names; NULL when there is none, or it holds itself (both reported). */
 static int find_set(struct parse *ps, struct tree_node *node, struct parse_set **ret)
 {
 	const struct tree_node *definitions = tree_member(ps->t, ps->root, "prefixes");
@@ -86,11 +123,44 @@ static int find_set(struct parse *ps, struct tree_node *node, struct parse_set *
 	return r;
 }
 
+static int add_set(struct parse *ps, struct tree_node *node, const struct policy_prefixes *set,
+		   struct growing *g)
+{
+	ps->n_expanded += set->n;
+	if (ps->n_expanded <= EXPANDED_MAX)
+		return add(g, set->v, set->n);
+	if (!ps->too_many_prefixes)
+		tree_error(ps->t, node, ps->errors, "sets of prefixes expand to more than %u",
+			   EXPANDED_MAX);
+	ps->too_many_prefixes = true;
+	return 0;
+}
+
+/* "@name" */
+static int read_set(struct parse *ps, struct tree_node *node, struct growing *g, bool *broken)
+{
+	struct policy_prefixes built_in = {};
+	struct parse_set *set;
+	size_t index;
+	int r = 0;
+
+	if (!map_get(&ps->set_names, node->text + 1, node->n - 1, &index))
+		r = read_preset(ps, node, &built_in);
+	if (r)
+		return r < 0 ? r : add_set(ps, node, &built_in, g);
+	r = find_set(ps, node, &set);
+	if (r < 0 || !set) {
+		*broken = true;
+		return r;
+	}
+	*broken |= set->broken;
+	return add_set(ps, node, &set->prefixes, g);
+}
+
 /* One entry; *broken is set when it, or a set that it names, was reported. */
 static int read_entry(struct parse *ps, struct tree_node *node, struct growing *g, bool *broken)
 {
 	struct policy_prefix prefix = {};
-	struct parse_set *set;
 	struct diag d;
 	int r;
 
@@ -98,23 +168,8 @@ static int read_entry(struct parse *ps, struct tree_node *node, struct growing *
 		*broken = true;
 		return 0;
 	}
-	if (node->text[0] == '@') {
-		r = find_set(ps, node, &set);
-		if (r < 0 || !set) {
-			*broken = true;
-			return r;
-		}
-		*broken |= set->broken;
-		ps->n_expanded += set->prefixes.n;
-		if (ps->n_expanded > EXPANDED_MAX) {
-			if (!ps->too_many_prefixes)
-				tree_error(ps->t, node, ps->errors,
-					   "sets of prefixes expand to more than %u", EXPANDED_MAX);
-			ps->too_many_prefixes = true;
-			return 0;
-		}
-		return add(g, set->prefixes.v, set->prefixes.n);
-	}
+	if (node->text[0] == '@')
+		return read_set(ps, node, g, broken);
 	if (prefix_parse(node->text, &prefix, &d) < 0) {
 		*broken = true;
 		tree_error(ps->t, node, ps->errors, "%s", d.text);
@@ -122,21 +177,6 @@ static int read_entry(struct parse *ps, struct tree_node *node, struct growing *
 	}
 	r = count(ps, node, &prefix);
 	return r < 0 ? r : add(g, &prefix, 1);
-}
-
-static int keep(struct parse *ps, struct growing *g, struct policy_prefixes *ret)
-{
-	struct policy_prefix *v = pool_copy(&ps->p->pool, g->v, g->n, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	*ret = (struct policy_prefixes){ v, g->n };
-	return 0;
-}
-
-static void free_growing(struct growing *g)
-{
-	free(g->v);
 }
 
 int parse_prefixes(struct parse *ps, struct tree_node *node, struct policy_prefixes *ret,
@@ -159,7 +199,7 @@ int parse_prefixes(struct parse *ps, struct tree_node *node, struct policy_prefi
 	return r < 0 ? r : keep(ps, &g, ret);
 }
 
-struct policy_prefixes parse_entry(struct parse *ps, const struct tree_node *entry,
+struct policy_prefixes parse_entry(struct parse *ps, struct tree_node *entry,
 				   struct policy_prefix *room)
 {
 	struct policy_prefixes one = { room, 1 };
@@ -169,8 +209,11 @@ struct policy_prefixes parse_entry(struct parse *ps, const struct tree_node *ent
 		return (struct policy_prefixes){};
 	if (entry->text[0] != '@')
 		return prefix_parse(entry->text, room, NULL) < 0 ? (struct policy_prefixes){} : one;
-	if (!map_get(&ps->set_names, entry->text + 1, entry->n - 1, &index))
-		return (struct policy_prefixes){};
+	if (!map_get(&ps->set_names, entry->text + 1, entry->n - 1, &index)) {
+		one = (struct policy_prefixes){};
+		(void)read_preset(ps, entry, &one); /* without memory: no warning */
+		return one;
+	}
 	return ps->sets[index].prefixes;
 }
 

@@ -10,13 +10,19 @@
  * [speech] Microsoft Learn, "Speech service in sovereign clouds", and its public counterpart
  * [tr]     Microsoft Learn, "Translator: base URLs"
  * [maas]   Microsoft Learn, "Deploy models as serverless API deployments"
+ * [fgov]   Microsoft Learn, "Microsoft Foundry in Azure Government", end points
  * [entra]  Microsoft Learn, "National clouds: authentication end points"
+ * [365]    Microsoft 365 IP address and URL web service, worldwide (id 56), US government (id 13)
+ * [graph]  Microsoft Learn, "Other endpoints not included in the Microsoft 365 IP address and URL
+ *          web service", which names the same ranges for each cloud
  * [mcr]    Microsoft Learn, "Microsoft Artifact Registry: client firewall rules"
  * [api]    the vendor's own API reference, whose base URL has this host
  * [field]  seen in deployments; no page of the vendor states it
  *
  * A pattern covers the zone behind it as well: x.privatelink.openai.azure.com is matched by
  * "*.openai.azure.com". Zones are for display and for hints.
+ *
+ * Prefixes of arm and mcr are published as service tags, which change weekly: not built in.
  */
 #include "policy/presets.h"
 
@@ -123,27 +129,60 @@ static const char *const public_ai[] = {
 	NULL,
 };
 
+static const char *const entra_prefixes[] = {
+	"20.20.32.0/19",       /* [365] public */
+	"20.190.128.0/18",     /* [365] */
+	"20.231.128.0/19",     /* [365] */
+	"40.126.0.0/18",       /* [365] */
+	"2603:1006:2000::/48", /* [365] */
+	"2603:1007:200::/48",  /* [365] */
+	"2603:1016:1400::/48", /* [365] */
+	"2603:1017::/48",      /* [365] */
+	"2603:1026:3000::/48", /* [365] */
+	"2603:1027:1::/48",    /* [365] */
+	"2603:1036:3000::/48", /* [365] */
+	"2603:1037:1::/48",    /* [365] */
+	"2603:1046:2000::/48", /* [365] */
+	"2603:1047:1::/48",    /* [365] */
+	"2603:1056:2000::/48", /* [365] */
+	"2603:1057:2::/48",    /* [365] */
+	"20.140.232.0/23",     /* [365] US government */
+	"52.126.194.0/23",     /* [365] */
+	"2001:489a:3500::/50", /* [365] */
+	"40.72.70.0/23",       /* [graph] China */
+	"52.130.2.32/27",      /* [graph] */
+	"52.130.3.64/27",      /* [graph] */
+	"52.130.17.192/27",    /* [graph] */
+	"52.130.18.32/27",     /* [graph] */
+	"2406:e500:5500::/48", /* [graph] */
+	NULL,
+};
+
 static const struct preset presets[] = {
 	{ "azure-openai", PRESET_SERVICE, true,
 	  LIST("*.openai.azure.com", /* [dns] */
 	       "*.openai.azure.us"), /* [dns] */
-	  LIST("privatelink.openai.azure.com", "privatelink.openai.azure.us") },
+	  LIST("privatelink.openai.azure.com", "privatelink.openai.azure.us"), NULL },
 	{ "azure-ai-services", PRESET_SERVICE, true,
 	  LIST("*.cognitiveservices.azure.com", /* [dns] */
 	       "*.cognitiveservices.azure.us",	/* [dns] */
 	       "*.cognitiveservices.azure.cn"), /* [field] */
 	  LIST("privatelink.cognitiveservices.azure.com", "privatelink.cognitiveservices.azure.us",
-	       "privatelink.cognitiveservices.azure.cn") },
+	       "privatelink.cognitiveservices.azure.cn"),
+	  NULL },
 	{ "azure-ai-foundry", PRESET_SERVICE, true,
-	  LIST("*.services.ai.azure.com"), /* [dns]; no government or China zone is published */
+	  LIST("*.services.ai.azure.com", /* [dns]; no other cloud's zone is published */
+	       "*.services.ai.azure.us"), /* [fgov] */
 	  LIST("privatelink.services.ai.azure.com", "privatelink.openai.azure.com",
-	       "privatelink.cognitiveservices.azure.com") },
+	       "privatelink.cognitiveservices.azure.com"),
+	  NULL },
 	{ "azure-ai-search", PRESET_SERVICE, true,
 	  LIST("*.search.windows.net", /* [dns] */
 	       "*.search.windows.us",  /* [dns] */
 	       "*.search.azure.us"),   /* [gov] */
 	  LIST("privatelink.search.windows.net", "privatelink.search.windows.us",
-	       "privatelink.search.azure.us") },
+	       "privatelink.search.azure.us"),
+	  NULL },
 	{ "azure-ml", PRESET_SERVICE, true,
 	  LIST("*.api.azureml.ms",		/* [dns] */
 	       "*.notebooks.azure.net",		/* [dns] */
@@ -160,7 +199,8 @@ static const struct preset presets[] = {
 	       "*.inference.ml.azure.cn"),	/* [dns-cn] */
 	  LIST("privatelink.api.azureml.ms", "privatelink.notebooks.azure.net",
 	       "privatelink.api.ml.azure.us", "privatelink.notebooks.usgovcloudapi.net",
-	       "privatelink.api.ml.azure.cn", "privatelink.notebooks.chinacloudapi.cn") },
+	       "privatelink.api.ml.azure.cn", "privatelink.notebooks.chinacloudapi.cn"),
+	  NULL },
 	{ "azure-key-vault", PRESET_SERVICE, false,
 	  LIST("*.vault.azure.net",		/* [dns] */
 	       "*.vaultcore.azure.net",		/* [dns] */
@@ -169,13 +209,15 @@ static const struct preset presets[] = {
 	       "*.vault.azure.cn",		/* [dns-cn] */
 	       "*.vaultcore.azure.cn"),		/* [dns-cn] */
 	  LIST("privatelink.vaultcore.azure.net", "privatelink.vaultcore.usgovcloudapi.net",
-	       "privatelink.vaultcore.azure.cn") },
+	       "privatelink.vaultcore.azure.cn"),
+	  NULL },
 	{ "azure-storage-blob", PRESET_SERVICE, false,
 	  LIST("*.blob.core.windows.net",	/* [dns] */
 	       "*.blob.core.usgovcloudapi.net", /* [dns] */
 	       "*.blob.core.chinacloudapi.cn"), /* [dns-cn] */
 	  LIST("privatelink.blob.core.windows.net", "privatelink.blob.core.usgovcloudapi.net",
-	       "privatelink.blob.core.chinacloudapi.cn") },
+	       "privatelink.blob.core.chinacloudapi.cn"),
+	  NULL },
 	{ "azure-cosmos-db", PRESET_SERVICE, false,
 	  LIST("*.documents.azure.com",	       /* [dns] */
 	       "*.mongo.cosmos.azure.com",     /* [dns] */
@@ -193,7 +235,8 @@ static const struct preset presets[] = {
 	       "privatelink.table.cosmos.azure.com", "privatelink.documents.azure.us",
 	       "privatelink.documents.azure.cn", "privatelink.mongo.cosmos.azure.cn",
 	       "privatelink.cassandra.cosmos.azure.cn", "privatelink.gremlin.cosmos.azure.cn",
-	       "privatelink.table.cosmos.azure.cn") },
+	       "privatelink.table.cosmos.azure.cn"),
+	  NULL },
 	{ "azure-monitor", PRESET_SERVICE, false,
 	  LIST("*.monitor.azure.com",		      /* [dns] */
 	       "*.ingest.monitor.azure.com",	      /* [mon-k] data collection end points */
@@ -219,14 +262,16 @@ static const struct preset presets[] = {
 	       "privatelink.blob.core.windows.net", "privatelink.monitor.azure.us",
 	       "privatelink.adx.monitor.azure.us", "privatelink.oms.opinsights.azure.us",
 	       "privatelink.ods.opinsights.azure.us", "privatelink.agentsvc.azure-automation.us",
-	       "privatelink.blob.core.usgovcloudapi.net") },
+	       "privatelink.blob.core.usgovcloudapi.net"),
+	  NULL },
 	{ "azure-event-hubs", PRESET_SERVICE, false,
 	  LIST("*.servicebus.windows.net",	 /* [dns] */
 	       "*.servicebus.usgovcloudapi.net", /* [dns] */
 	       "*.servicebus.chinacloudapi.cn"), /* [dns-cn] */
 	  LIST("privatelink.servicebus.windows.net", "privatelink.servicebus.usgovcloudapi.net",
-	       "privatelink.servicebus.chinacloudapi.cn") },
-	{ "public-ai", PRESET_AI_PUBLIC, true, public_ai, LIST(NULL) },
+	       "privatelink.servicebus.chinacloudapi.cn"),
+	  NULL },
+	{ "public-ai", PRESET_AI_PUBLIC, true, public_ai, LIST(NULL), NULL },
 	{ "entra", PRESET_RULE, false,
 	  LIST("login.microsoftonline.com",	   /* [entra] */
 	       "*.login.microsoftonline.com",	   /* [entra] regional hosts */
@@ -237,18 +282,18 @@ static const struct preset presets[] = {
 	       "login.microsoftonline.us",	   /* [entra] US government */
 	       "login.partner.microsoftonline.cn", /* [entra] China */
 	       "login.chinacloudapi.cn"),	   /* [entra] China, its older name */
-	  LIST(NULL) },
+	  LIST(NULL), entra_prefixes },
 	{ "arm", PRESET_RULE, false,
 	  LIST("management.azure.com",	       /* [gov] */
 	       "management.usgovcloudapi.net", /* [gov] */
 	       "management.chinacloudapi.cn"), /* [cn] */
-	  LIST(NULL) },
+	  LIST(NULL), NULL },
 	{ "mcr", PRESET_RULE, false,
 	  LIST("mcr.microsoft.com",	   /* [mcr] public and US government */
 	       "*.data.mcr.microsoft.com", /* [mcr] layers */
 	       "mcr.azure.cn",		   /* [field] */
 	       "*.data.mcr.azure.cn"),	   /* [field] */
-	  LIST(NULL) },
+	  LIST(NULL), NULL },
 };
 
 const struct preset *preset_find(const char *name)

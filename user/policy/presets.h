@@ -17,6 +17,11 @@ struct preset {
 	bool ai;		  /* enforce_private is `everyone` by default */
 	const char *const *names; /* patterns of public names; NULL ends the list */
 	const char *const *zones; /* private-link zones; NULL ends the list, an empty one too */
+	/*
+	 * Published prefixes of these names, likewise: the set "@name", for `within`. NULL = none
+	 * are published, or they change too often to be built in.
+	 */
+	const char *const *prefixes;
 };
 
 /* By name, or NULL. */

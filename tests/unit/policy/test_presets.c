@@ -11,7 +11,9 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/diag.h"
 #include "policy/names.h"
+#include "policy/prefix.h"
 #include "policy/presets.h"
 #include "policy/schema.h"
 
@@ -33,6 +35,81 @@ static void test_every_name_and_zone_is_a_pattern(void **state)
 			assert_true(str_starts(v[i].zones[j], "privatelink."));
 	}
 	assert_null(preset_find("azure"));
+}
+
+static void test_every_prefix_is_public(void **state)
+{
+	struct policy_prefix prefix;
+	const struct preset *v;
+	size_t n, found = 0;
+	struct diag d;
+
+	v = preset_list(&n);
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; v[i].prefixes && v[i].prefixes[j]; j++, found++) {
+			if (prefix_parse(v[i].prefixes[j], &prefix, &d) < 0)
+				fail_msg("%s", d.text);
+			assert_true(prefix.addr.family == ZTA_V4 ? prefix.len >= 16
+								 : prefix.len >= 32);
+			assert_false(str_starts(v[i].prefixes[j], "10."));
+			assert_false(str_starts(v[i].prefixes[j], "f"));
+		}
+	assert_true(found > 20);
+}
+
+/* Each service of the public cloud and, where there is one, of the others. */
+static void test_names_of_each_cloud(void **state)
+{
+	static const struct {
+		const char *preset, *names[4];
+	} v[] = {
+		{ "azure-openai", { "a.openai.azure.com", "a.openai.azure.us" } },
+		{ "azure-ai-services",
+		  { "a.cognitiveservices.azure.com", "a.cognitiveservices.azure.us",
+		    "a.cognitiveservices.azure.cn" } },
+		{ "azure-ai-foundry", { "a.services.ai.azure.com", "a.services.ai.azure.us" } },
+		{ "azure-ai-search", { "a.search.windows.net", "a.search.windows.us" } },
+		{ "azure-ml",
+		  { "x.workspace.westeurope.api.azureml.ms", "x.api.ml.azure.us",
+		    "x.api.ml.azure.cn" } },
+		{ "azure-key-vault",
+		  { "a.vault.azure.net", "a.vault.usgovcloudapi.net", "a.vault.azure.cn" } },
+		{ "azure-storage-blob",
+		  { "a.blob.core.windows.net", "a.blob.core.usgovcloudapi.net",
+		    "a.blob.core.chinacloudapi.cn" } },
+		{ "azure-cosmos-db",
+		  { "a.documents.azure.com", "a.documents.azure.us", "a.documents.azure.cn" } },
+		{ "azure-monitor",
+		  { "westeurope-5.in.applicationinsights.azure.com",
+		    "westeurope.livediagnostics.monitor.azure.com",
+		    "x-abcd.westeurope-1.ingest.monitor.azure.com",
+		    "dc.services.visualstudio.com" } },
+		{ "azure-event-hubs",
+		  { "a.servicebus.windows.net", "a.servicebus.usgovcloudapi.net",
+		    "a.servicebus.chinacloudapi.cn" } },
+		{ "public-ai",
+		  { "m.westeurope.models.ai.azure.com", "models.inference.ai.azure.com",
+		    "westeurope.api.cognitive.microsoft.com", "api.openai.com" } },
+		{ "entra",
+		  { "login.microsoftonline.com", "login.microsoftonline.us",
+		    "login.partner.microsoftonline.cn" } },
+		{ "arm",
+		  { "management.azure.com", "management.usgovcloudapi.net",
+		    "management.chinacloudapi.cn" } },
+		{ "mcr",
+		  { "mcr.microsoft.com", "westeurope.data.mcr.microsoft.com", "mcr.azure.cn" } },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		for (size_t k = 0; k < 4 && v[i].names[k]; k++) {
+			const struct preset *p = preset_find(v[i].preset);
+			bool found = false;
+
+			for (size_t j = 0; p->names[j]; j++)
+				found |= name_match(p->names[j], v[i].names[k]);
+			if (!found)
+				fail_msg("%s has no %s", v[i].preset, v[i].names[k]);
+		}
 }
 
 static void test_no_name_stands_twice(void **state)
@@ -114,6 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_name_and_zone_is_a_pattern),
+		cmocka_unit_test(test_every_prefix_is_public),
+		cmocka_unit_test(test_names_of_each_cloud),
 		cmocka_unit_test(test_no_name_stands_twice),
 		cmocka_unit_test(test_public_ai_covers_no_private_link),
 		cmocka_unit_test(test_the_schema_has_the_same_presets),
