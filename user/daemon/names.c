@@ -11,6 +11,7 @@
 #include "daemon/answers.h"
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
+#include "inspect/dns.h"
 #include "kern/learnt.h"
 #include "kern/object.h"
 #include "policy/brief.h"
@@ -19,6 +20,7 @@
 #include "workload/registry.h"
 #include "zta_event.h"
 #include "zta_names.h"
+#include "zta_reason.h"
 
 struct names {
 	struct record_ctx ctx;
@@ -96,22 +98,42 @@ static const char *text_of(void *ctx, uint64_t hash)
 	return kern_text_get(d->kern, hash, d->names->text) == 0 ? d->names->text : NULL;
 }
 
+/* The chain of the answer that the denial is about: @v borrows from the result. */
+static json_t *chain_of(struct daemon *d, const struct zta_event *e, const char *name,
+			const char *v[DNS_CHAIN_MAX], struct hint_in *h)
+{
+	json_t *said = e->reason == ZTA_REASON_RESOLVES_PUBLIC ? answers_json(d, e, name) : NULL;
+	json_t *chain = json_object_get(said, "chain"), *link;
+	size_t i;
+
+	h->answered = chain != NULL;
+	h->chain = v;
+	json_array_foreach (chain, i, link)
+		if (i < DNS_CHAIN_MAX)
+			v[h->n_chain++] = json_string_value(link);
+	return said;
+}
+
 static const char *hint(void *ctx, const struct zta_event *e)
 {
-	const struct daemon *d = ctx;
+	struct daemon *d = ctx;
+	const char *chain[DNS_CHAIN_MAX];
 	const struct policy_brief *b = d->inforce->brief;
 	const struct brief_service *s = b ? policy_brief_service(b, e->services) : NULL;
-	const struct hint_in h = {
+	struct hint_in h = {
 		.reason = e->reason,
 		.service = s ? s->name : NULL,
 		.preset = s ? s->preset : NULL,
 		.profile = profile_name(ctx, e->profile),
 		.name = e->name ? text_of(ctx, e->name) : NULL,
 		.port = e->port,
+		.addr = e->carried.family ? &e->carried : &e->addr,
 	};
+	json_t *said = chain_of(d, e, h.name, chain, &h);
 
 	free(d->names->hint);
 	d->names->hint = hint_text(&h);
+	json_decref(said);
 	return d->names->hint;
 }
 

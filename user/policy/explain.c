@@ -144,6 +144,10 @@ static int set_hint(json_t *o, const struct explain_in *in, const struct zta_add
 		.profile = in->policy->profiles[in->profile].name,
 		.name = name_for(in, addr),
 		.port = in->port,
+		.addr = addr,
+		.answered = in->n_chain > 0,
+		.chain = in->chain,
+		.n_chain = in->n_chain,
 	};
 	_cleanup_free_ char *text = NULL;
 
