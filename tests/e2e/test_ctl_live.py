@@ -194,23 +194,6 @@ def test_explain_a_name_with_many_addresses(suite, run, ask):
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_explain_resolves_a_name_by_itself(suite, ask):
-    hosts = subprocess.run(
-        ["getent", "ahosts", "localhost"], capture_output=True, text=True, check=True
-    ).stdout
-    code, value = ask("explain", "--name", "localhost.localdomain", "--profile", "app")
-    if "localhost.localdomain" not in open("/etc/hosts", encoding="utf-8").read():
-        assert (code, value["error"]) in ((1, "not-resolved"), (0, None))
-    else:
-        assert code == 0
-        assert {a["address"] for a in value["addresses"]} <= set(hosts.split())
-
-
-def test_explain_a_name_that_does_not_exist(suite, ask):
-    code, value = ask("explain", "--name", "no-such-host.invalid")
-    assert (code, value["error"]) == (1, "not-resolved")
-
-
 def test_explain_an_unknown_profile(suite, run):
     done = run("explain", "--addr", w.PUBLIC, "--profile", "nobody", "-o", "json")
     assert (done.returncode, done.stdout) == (2, "")

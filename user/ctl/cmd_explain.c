@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ztactl explain: what the policy says about a destination, and why. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "ctl/args.h"
 #include "ctl/call.h"
@@ -10,28 +12,129 @@
 #include "ctl/question.h"
 #include "ctl/resolve.h"
 #include "ctl/verbs.h"
+#include "policy/prefix.h"
 
-/* The name is resolved here, by who asks: the daemon speaks DNS to nobody. */
-static enum ctl_exit add_resolved(const struct ctl *c, struct call *call, const char *name)
+#define SERVERS_MAX 16
+
+/* Whom the policy believes. */
+static enum ctl_exit ask_servers(const struct ctl *c, struct zta_addr v[SERVERS_MAX], size_t *ret_n)
 {
-	struct resolved found;
+	const json_t *one;
+	json_t *list;
+	struct call call;
+	enum ctl_exit r;
+	size_t i, n = 0;
+
+	call_init(&call, "GET", "/v1/resolvers");
+	r = call_json(c, &call, &list);
+	if (r != CTL_OK)
+		return r;
+	json_array_foreach (list, i, one)
+		if (n < SERVERS_MAX && addr_parse(print_string(one, "address"), &v[n]) == 0)
+			n++;
+	json_decref(list);
+	*ret_n = n;
+	return CTL_OK;
+}
+
+/* In one member: of members a request may have fewer than a name may have addresses. */
+static void add_addresses(struct call *call, const struct resolved *found)
+{
+	_cleanup_buf_ struct buf list = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < found->n_addresses; i++)
+		r = buf_printf(&list, "%s%s", i ? "," : "", found->addresses[i]);
+	if (r == 0)
+		call_add(call, "resolved", list.data); /* NULL: none */
+	else
+		call->too_long = true;
+}
+
+/* The name is resolved here, by who asks and where that is: the daemon speaks DNS to nobody. */
+static enum ctl_exit add_resolved(const struct ctl *c, struct call *call, const char *name,
+				  struct resolved *found)
+{
+	struct zta_addr v[SERVERS_MAX];
+	struct lookup_servers servers = { .v = v,
+					  .port = LOOKUP_PORT,
+					  .timeout_ms = LOOKUP_TIMEOUT_MS };
+	enum ctl_exit r = ask_servers(c, v, &servers.n);
 	const char *why;
-	enum ctl_exit r = call_reach(c); /* weighs more than a name that does not resolve */
 
 	if (r != CTL_OK)
 		return r;
-	if (resolve_name(name, &found, &why) < 0)
+	if (resolve_name(name, &servers, found, &why) < 0)
 		return ctl_fail(c, CTL_FAILED, "not-resolved", "cannot resolve '%s': %s", name,
 				why);
-	for (size_t i = 0; i < found.n_chain; i++)
-		call_add(call, "chain", found.chain[i]);
-	for (size_t i = 0; i < found.n_addresses; i++) {
-		_cleanup_free_ char *answer = str_dup_printf("%s=%s", name, found.addresses[i]);
-
-		call_add(call, "answer", answer);
-	}
-	resolve_free(&found);
+	for (size_t i = 0; i < found->n_chain; i++)
+		call_add(call, "chain", found->chain[i]);
+	add_addresses(call, found);
+	for (size_t i = 0; i < found->n_hosts; i++)
+		call_add(call, "hosts", found->hosts[i]);
+	call_add(call, "absent", found->absent ? "true" : NULL);
+	call_add(call, "zone_server", *found->zone_server ? found->zone_server : NULL);
 	return CTL_OK;
+}
+
+/* Is the name one of a service? An address of it says so. */
+static bool concerns_service(const json_t *v)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(v, "addresses"), i, one)
+		if (*print_string(one, "service"))
+			return true;
+	return false;
+}
+
+/* What only this side knows: who answered, and a proxy that its environment names. */
+static void add_own(json_t *v, const char *name, const struct resolved *found)
+{
+	json_t *hints = json_object_get(v, "hints");
+
+	if (*found->resolver)
+		(void)json_object_set_new(v, "resolver", json_string(found->resolver));
+	if (!json_object_get(v, "verdict")) { /* an error as any other, that tells more */
+		(void)json_object_set_new(v, "error", json_string("not-resolved"));
+		(void)json_object_set_new(
+			v, "detail",
+			json_sprintf("cannot resolve '%s': there is no such name, or no address of "
+				     "it",
+				     name));
+	}
+	if (!resolve_is_proxied(name) || !concerns_service(v))
+		return;
+	if (!hints) {
+		hints = json_array();
+		(void)json_object_set_new(v, "hints", hints); /* a hint less, if memory is short */
+	}
+	(void)json_array_append_new(
+		hints,
+		json_sprintf("the environment here sends HTTPS for %s to a proxy, which asks "
+			     "its own resolvers: add its suffix to NO_PROXY",
+			     name));
+}
+
+static enum ctl_exit ask(const struct ctl *c, const struct ctl_args *a, struct call *call,
+			 const struct question *q, json_t **ret)
+{
+	struct resolved *found;
+	enum ctl_exit r;
+
+	if (!q->name || q->n_answers)
+		return call_json(c, call, ret);
+	found = malloc(sizeof(*found));
+	if (!found)
+		return ctl_fail(c, CTL_FAILED, "failed", "%s", strerror(ENOMEM));
+	r = add_resolved(c, call, q->name, found);
+	if (r == CTL_OK)
+		r = call_json(c, call, ret);
+	if (r == CTL_OK)
+		add_own(*ret, q->name, found);
+	free(found);
+	return r;
 }
 
 static enum ctl_exit online(const struct ctl *c, const struct ctl_args *a, const struct question *q,
@@ -39,7 +142,6 @@ static enum ctl_exit online(const struct ctl *c, const struct ctl_args *a, const
 {
 	static const char *const members[] = { "name",	   "addr",   "event",	"port",
 					       "protocol", "cgroup", "profile", NULL };
-	enum ctl_exit r = CTL_OK;
 	struct call call;
 
 	call_init(&call, "GET", "/v1/explain");
@@ -47,9 +149,7 @@ static enum ctl_exit online(const struct ctl *c, const struct ctl_args *a, const
 		call_add(&call, members[i], args_get(a, members[i]));
 	call_add(&call, "last", args_has(a, "last") ? "true" : NULL);
 	call_add_option(&call, a, "answer");
-	if (q->name && !q->n_answers)
-		r = add_resolved(c, &call, q->name);
-	return r == CTL_OK ? call_json(c, &call, ret) : r;
+	return ask(c, a, &call, q, ret);
 }
 
 static enum ctl_exit run(const struct ctl *c, const struct ctl_args *a)

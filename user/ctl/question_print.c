@@ -72,6 +72,8 @@ static void print_one(const struct ctl *c, const json_t *v)
 	print_destination(c, v);
 	print_field(c->color, "called", PRINT_PLAIN, "%s", print_string(v, "called.address"));
 	print_field(c->color, "name", PRINT_PLAIN, "%s", print_string(v, "name"));
+	print_field(c->color, "source", PRINT_PLAIN, "%s",
+		    *print_string(v, "source") ? "the hosts file" : "");
 	print_field(c->color, "sni", PRINT_PLAIN, "%s", print_string(v, "server_name"));
 	print_chain(c, print_string(v, "answer.question"), json_object_get(answer, "chain"));
 	print_field(c->color, "profile", PRINT_PLAIN, "%s", print_string(v, "profile"));
@@ -98,8 +100,13 @@ void question_print(const struct ctl *c, const json_t *v)
 		print_one(c, v);
 		return;
 	}
-	print_verdict(c, print_string(v, "verdict"), print_string(v, "name"));
+	print_verdict(c,
+		      json_object_get(v, "verdict") ? print_string(v, "verdict") : "not resolved",
+		      print_string(v, "name"));
+	print_field(c->color, "resolver", PRINT_PLAIN, "%s", print_string(v, "resolver"));
 	print_chain(c, print_string(v, "name"), json_object_get(v, "chain"));
+	json_array_foreach (json_object_get(v, "hints"), i, one)
+		print_field(c->color, "hint", PRINT_PLAIN, "%s", json_string_value(one));
 	json_array_foreach (addresses, i, one) {
 		putchar('\n');
 		print_one(c, one);

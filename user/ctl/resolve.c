@@ -2,109 +2,195 @@
 #include "ctl/resolve.h"
 
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <errno.h>
-#include <netdb.h>
-#include <resolv.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define ANSWER_BYTES 4096
+#include "base/cleanup.h"
+#include "policy/diagnose.h"
+#include "policy/names.h"
+#include "policy/prefix.h"
 
-static void add_address(struct resolved *to, const struct sockaddr *sa)
+#define SPACES " \t\r\n"
+
+static const char *why_of(int r)
 {
-	char text[INET6_ADDRSTRLEN];
-	const void *bytes = sa->sa_family == AF_INET
-				    ? (const void *)&((const struct sockaddr_in *)sa)->sin_addr
-				    : (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
-
-	if (to->n_addresses == RESOLVE_ADDRESSES_MAX ||
-	    !inet_ntop(sa->sa_family, bytes, text, sizeof(text)))
-		return;
-	for (size_t i = 0; i < to->n_addresses; i++) {
-		if (!strcmp(to->addresses[i], text))
-			return;
-	}
-	strcpy(to->addresses[to->n_addresses++], text);
-}
-
-static unsigned int get16(const unsigned char *at)
-{
-	return at[0] << 8 | at[1];
-}
-
-/* One answer in wire format (RFC 1035 4.1): the targets of its CNAME records, in their order. */
-static void read_chain(const unsigned char *msg, int len, struct resolved *to)
-{
-	const unsigned char *end = msg + len, *at = msg + NS_HFIXEDSZ;
-	char name[NS_MAXDNAME];
-	unsigned int questions, answers;
-
-	if (len < NS_HFIXEDSZ)
-		return;
-	questions = get16(msg + 4);
-	answers = get16(msg + 6);
-	while (questions--) {
-		int n = dn_skipname(at, end);
-
-		if (n < 0 || end - at < n + NS_QFIXEDSZ)
-			return;
-		at += n + NS_QFIXEDSZ;
-	}
-	while (answers-- && to->n_chain < RESOLVE_CHAIN_MAX) {
-		int n = dn_skipname(at, end);
-		unsigned int type, size;
-
-		if (n < 0 || end - at < n + NS_RRFIXEDSZ)
-			return;
-		type = get16(at + n);
-		size = get16(at + n + NS_RRFIXEDSZ - NS_INT16SZ);
-		at += n + NS_RRFIXEDSZ;
-		if (end - at < size)
-			return;
-		if (type == ns_t_cname && dn_expand(msg, end, at, name, sizeof(name)) > 0 &&
-		    (to->chain[to->n_chain] = strdup(name)))
-			to->n_chain++;
-		at += size;
+	switch (r) {
+	case -ENOENT:
+		return "the policy names no resolver that could be asked";
+	case -ETIMEDOUT:
+		return "no resolver answers";
+	case -EBADMSG:
+		return "what the resolvers answer cannot be read";
+	case -EPERM:
+		return "the query was refused by policy";
+	default:
+		return strerror(-r);
 	}
 }
 
-static void ask_chain(const char *name, struct resolved *to)
+static void add_chain(struct resolved *to, const struct dns_answer *a)
 {
-	unsigned char answer[ANSWER_BYTES];
-	struct __res_state state = { 0 };
-	int len;
+	for (size_t i = 0; i < a->n_chain; i++) {
+		char *text = to->chain[to->n_chain];
+		bool there = false;
 
-	if (res_ninit(&state) < 0)
-		return;
-	len = res_nquery(&state, name, ns_c_in, ns_t_a, answer, sizeof(answer));
-	if (len > 0)
-		read_chain(answer, len < ANSWER_BYTES ? len : ANSWER_BYTES, to);
-	res_nclose(&state);
+		dns_name_text(&a->chain[i], text);
+		for (size_t k = 0; k < to->n_chain; k++)
+			there |= !strcmp(to->chain[k], text);
+		to->n_chain += !there; /* both families have room for a whole one */
+	}
 }
 
-int resolve_name(const char *name, struct resolved *ret, const char **ret_why)
+static void add_answer(struct resolved *to, const struct lookup *l)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list;
+	for (size_t i = 0; i < l->answer.n_addresses; i++)
+		addr_format(&l->answer.addresses[i].addr, to->addresses[to->n_addresses++]);
+	add_chain(to, &l->answer);
+	addr_format(&l->resolver, to->resolver);
+}
+
+/* Who answers for the private-link zone that the name leads through tells whether it is linked. */
+static void ask_zone(const struct lookup_servers *servers, const char *name, struct resolved *to)
+{
+	const char *names[2 * DNS_CHAIN_MAX + 1], *zone;
+	struct lookup l;
+	struct dns_name n;
+	size_t i;
+
+	for (i = 0; i < to->n_chain; i++)
+		names[i] = to->chain[i];
+	names[i++] = name;
+	zone = diagnose_zone(names, i);
+	if (!zone || dns_name_read(zone, &n) < 0 || lookup_ask(servers, &n, DNS_TYPE_SOA, &l) < 0 ||
+	    !l.answer.authority.len)
+		return; /* then it is not known */
+	dns_name_text(&l.answer.authority, to->zone_server);
+}
+
+static int ask(const struct lookup_servers *servers, const char *name, struct resolved *to)
+{
+	static const uint16_t types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
+	struct dns_name n;
+	struct lookup l;
+	int r = dns_name_read(name, &n);
+
+	to->absent = r == 0;
+	for (size_t i = 0; r == 0 && i < sizeof(types) / sizeof(types[0]); i++) {
+		r = lookup_ask(servers, &n, types[i], &l);
+		if (r < 0)
+			break;
+		add_answer(to, &l);
+		if (l.answer.rcode != DNS_RCODE_OK && l.answer.rcode != DNS_RCODE_NXDOMAIN)
+			to->absent = false; /* a resolver that fails does not know */
+	}
+	to->absent = r == 0 && to->absent && !to->n_addresses;
+	return r;
+}
+
+int resolve_name(const char *name, const struct lookup_servers *servers, struct resolved *ret,
+		 const char **ret_why)
+{
+	char plain[NAME_TEXT_LEN];
 	int r;
 
 	*ret = (struct resolved){ 0 };
-	r = getaddrinfo(name, NULL, &hints, &list);
-	if (r) {
-		*ret_why = gai_strerror(r);
-		return -ENOENT;
-	}
-	for (const struct addrinfo *a = list; a; a = a->ai_next)
-		add_address(ret, a->ai_addr);
-	freeaddrinfo(list);
-	ask_chain(name, ret);
-	return 0;
+	name_normalise(name, plain);
+	r = ask(servers, plain, ret);
+	resolve_hosts(RESOLVE_HOSTS_FILE, plain, ret);
+	if (r == 0)
+		ask_zone(servers, plain, ret);
+	if (ret->n_addresses || ret->n_hosts || ret->absent)
+		return 0;
+	*ret_why = r < 0 ? why_of(r) : "the resolvers fail";
+	return -ENOENT;
 }
 
-void resolve_free(struct resolved *r)
+/* "ADDRESS NAME...", "#" begins a comment. */
+static void read_hosts_line(char *line, const char *name, struct resolved *to)
 {
-	for (size_t i = 0; i < r->n_chain; i++)
-		free(r->chain[i]);
-	r->n_chain = 0;
+	char *save, *word, *address, other[NAME_TEXT_LEN];
+	struct zta_addr a;
+
+	line[strcspn(line, "#")] = '\0';
+	address = strtok_r(line, SPACES, &save);
+	if (!address)
+		return;
+	address[strcspn(address, "%")] = '\0'; /* a zone says where, not whom */
+	while ((word = strtok_r(NULL, SPACES, &save))) {
+		if (strlen(word) >= sizeof(other))
+			continue;
+		name_normalise(word, other);
+		if (strcmp(other, name) || to->n_hosts == RESOLVE_HOSTS_MAX ||
+		    addr_parse(address, &a) < 0)
+			continue;
+		addr_format(&a, to->hosts[to->n_hosts++]);
+		return;
+	}
+}
+
+void resolve_hosts(const char *path, const char *name, struct resolved *to)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+
+	while (f && getline(&line, &room, f) > 0)
+		read_hosts_line(line, name, to);
+}
+
+static const char *environment(const char *upper, const char *lower)
+{
+	const char *v = getenv(lower);
+
+	if (!v || !*v)
+		v = getenv(upper);
+	return v && *v ? v : NULL;
+}
+
+/* An entry of NO_PROXY: "*", a name and what is below it, with or without a dot in front. */
+static bool covers(const char *entry, size_t len, const char *name)
+{
+	size_t n = strlen(name), port = 0;
+
+	if (len == 1 && *entry == '*')
+		return true;
+	while (port < len && entry[port] != ':')
+		port++;
+	len = port;
+	if (len && *entry == '*') {
+		entry++;
+		len--;
+	}
+	if (len && *entry == '.') {
+		entry++;
+		len--;
+	}
+	return len && n >= len && !strncasecmp(name + n - len, entry, len) &&
+	       (n == len || name[n - len - 1] == '.');
+}
+
+bool resolve_is_proxied(const char *name)
+{
+	const char *proxy = environment("HTTPS_PROXY", "https_proxy");
+	const char *except = environment("NO_PROXY", "no_proxy");
+	char plain[NAME_TEXT_LEN];
+
+	if (!proxy)
+		proxy = environment("ALL_PROXY", "all_proxy");
+	if (!proxy)
+		return false;
+	name_normalise(name, plain);
+	while (except && *except) {
+		size_t len;
+
+		except += strspn(except, ", ");
+		len = strcspn(except, ", ");
+		if (covers(except, len, plain))
+			return false;
+		except += len;
+	}
+	return true;
 }

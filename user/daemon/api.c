@@ -20,7 +20,10 @@ static const struct control_verb verbs[] = {
 	{ "GET", "/v1/names", false, NULL, api_names },
 	{ "GET", "/v1/doctor", false, NULL, api_doctor },
 	{ "GET", "/v1/explain", false,
-	  "addr name answer chain event last port protocol cgroup profile", api_explain },
+	  "addr name answer resolved hosts chain absent zone_server event last port protocol "
+	  "cgroup profile",
+	  api_explain },
+	{ "GET", "/v1/resolvers", false, NULL, api_resolvers },
 	{ "GET", "/v1/events", false, "n since follow verdict reason type workload", api_events },
 	{ "GET", "/v1/policy", false, NULL, api_policy_show },
 	{ "GET", "/v1/policy/show", false, NULL, api_policy_show },

@@ -18,6 +18,7 @@ void api_down(struct daemon *d);
 int api_status(struct control_req *req, void *ctx);
 int api_workloads(struct control_req *req, void *ctx);
 int api_services(struct control_req *req, void *ctx);
+int api_resolvers(struct control_req *req, void *ctx);
 int api_names(struct control_req *req, void *ctx);
 int api_doctor(struct control_req *req, void *ctx);
 int api_explain(struct control_req *req, void *ctx);

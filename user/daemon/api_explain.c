@@ -28,6 +28,7 @@
 #include "zta_decide_types.h"
 
 #define ANSWERS_MAX 256
+#define HOSTS_MAX   16
 
 /* --- a record of the journal */
 
@@ -121,6 +122,7 @@ struct question {
 	struct policy_check inforce; /* model and tables of the policy in force */
 	struct explain_answer answers[ANSWERS_MAX];
 	const char *chain[ANSWERS_MAX];
+	struct zta_addr hosts[HOSTS_MAX];
 	char *texts[ANSWERS_MAX]; /* of the answers' names */
 	struct zta_addr *own;	  /* the machine's addresses */
 	char *cgroup;		  /* below the attach point, NULL = outside or not asked */
@@ -143,32 +145,77 @@ static void question_free_p(struct question **q)
 	question_free(*q);
 }
 
-/* "NAME=ADDRESS" */
+static int add_answer(struct control_req *req, struct question *q, const char *name, size_t len,
+		      const char *address)
+{
+	size_t i = q->in.n_answers;
+
+	if (i == ANSWERS_MAX)
+		return diag_set(control_diag(req), -EINVAL, "answer: more than %d", ANSWERS_MAX);
+	if (addr_parse(address, &q->answers[i].addr) < 0)
+		return diag_set(control_diag(req), -EINVAL, "answer: \"%s\" is not an IP address",
+				address);
+	q->texts[i] = strndup(name, len);
+	if (!q->texts[i])
+		return -ENOMEM;
+	q->answers[i].name = q->texts[i];
+	q->in.n_answers++;
+	return 0;
+}
+
+/* answer=NAME=ADDRESS */
 static int read_answers(struct control_req *req, struct question *q)
 {
-	const char *text;
+	const char *text, *eq;
+	int r = 0;
 
-	while ((text = control_query_nth(req, "answer", q->in.n_answers))) {
-		const char *eq = strchr(text, '=');
-		size_t i = q->in.n_answers;
-
-		if (i == ANSWERS_MAX)
-			return diag_set(control_diag(req), -EINVAL, "answer: more than %d",
-					ANSWERS_MAX);
-		if (!eq || eq == text || addr_parse(eq + 1, &q->answers[i].addr) < 0)
+	q->in.answers = q->answers;
+	for (size_t n = 0; r == 0 && (text = control_query_nth(req, "answer", n)); n++) {
+		eq = strchr(text, '=');
+		if (!eq || eq == text)
 			return diag_set(control_diag(req), -EINVAL,
 					"answer: \"%s\" is not NAME=ADDRESS", text);
-		q->texts[i] = strndup(text, eq - text);
-		if (!q->texts[i])
-			return -ENOMEM;
-		q->answers[i].name = q->texts[i];
-		q->in.n_answers++;
+		r = add_answer(req, q, text, (size_t)(eq - text), eq + 1);
 	}
-	q->in.answers = q->answers;
+	return r;
+}
+
+/* resolved=ADDRESS,ADDRESS,... of the name that is asked about. */
+static int read_resolved(struct control_req *req, struct question *q)
+{
+	const char *text = control_query(req, "resolved"), *address;
+	_cleanup_free_ char *copy = text ? strdup(text) : NULL;
+	char *rest = copy;
+	int r = 0;
+
+	if (!text)
+		return 0;
+	if (!q->in.name)
+		return diag_set(control_diag(req), -EINVAL, "resolved: which name?");
+	if (!copy)
+		return -ENOMEM;
+	while (r == 0 && (address = strsep(&rest, ",")))
+		r = add_answer(req, q, q->in.name, strlen(q->in.name), address);
+	return r;
+}
+
+/* What else was found out about the name. */
+static int read_found(struct control_req *req, struct question *q)
+{
+	const char *absent = control_query(req, "absent"), *text;
+
 	while (q->in.n_chain < ANSWERS_MAX &&
 	       (q->chain[q->in.n_chain] = control_query_nth(req, "chain", q->in.n_chain)))
 		q->in.n_chain++;
 	q->in.chain = q->chain;
+	while (q->in.n_hosts < HOSTS_MAX && (text = control_query_nth(req, "hosts", q->in.n_hosts)))
+		if (addr_parse(text, &q->hosts[q->in.n_hosts++]) < 0)
+			return diag_set(control_diag(req), -EINVAL,
+					"hosts: \"%s\" is not an IP address", text);
+	q->in.hosts = q->hosts;
+	q->in.zone_server = control_query(req, "zone_server");
+	q->in.absent = absent && !strcmp(absent, "true");
+	q->in.looked_up = q->in.absent || q->in.n_hosts || control_query(req, "resolved");
 	return 0;
 }
 
@@ -254,6 +301,10 @@ static int read_question(struct daemon *d, struct control_req *req, struct quest
 		return diag_set(control_diag(req), -EINVAL, "addr: \"%s\" is not an IP address",
 				addr);
 	r = read_answers(req, q);
+	if (r == 0)
+		r = read_resolved(req, q);
+	if (r == 0)
+		r = read_found(req, q);
 	if (r == 0)
 		r = read_transport(req, q);
 	if (r == 0)

@@ -253,13 +253,24 @@ static int follow_chain(const struct cnames *from, struct dns_answer *a)
 	return r;
 }
 
-static int collect_address(void *ctx, const struct cursor *c, const struct record *rec)
+/* MNAME, the first of what the record holds. */
+static int read_authority(const struct cursor *c, const struct record *rec, struct dns_name *ret)
+{
+	struct cursor inner = { c->msg, rec->data + rec->len, rec->data };
+
+	return take_name(&inner, ret) < 0 ? -EBADMSG : 0;
+}
+
+static int collect(void *ctx, const struct cursor *c, const struct record *rec)
 {
 	struct dns_answer *a = ctx;
 	const struct dns_name *last = a->n_chain ? &a->chain[a->n_chain - 1] : &a->question;
 	size_t size = rec->type == DNS_TYPE_A ? 4 : 16;
 	struct dns_address *to;
 
+	if (rec->type == DNS_TYPE_SOA && a->type == DNS_TYPE_SOA &&
+	    dns_name_equal(&rec->owner, last))
+		return read_authority(c, rec, &a->authority);
 	if (rec->type != DNS_TYPE_A && rec->type != DNS_TYPE_AAAA)
 		return 0;
 	if (rec->len != size)
@@ -327,7 +338,7 @@ int dns_answer_read(const void *msg, size_t len, struct dns_answer *ret, const c
 	if (follow_chain(&cnames, ret) < 0)
 		return -EBADMSG;
 	*to = "an address has another size than addresses have";
-	return each_record(&c, answers, ret, collect_address, ret) < 0 ? -EBADMSG : 0;
+	return each_record(&c, answers, ret, collect, ret) < 0 ? -EBADMSG : 0;
 }
 
 size_t dns_query_write(const struct dns_name *name, uint16_t type, uint16_t id,

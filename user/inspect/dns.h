@@ -21,6 +21,7 @@
 
 #define DNS_TYPE_A     1
 #define DNS_TYPE_CNAME 5
+#define DNS_TYPE_SOA   6
 #define DNS_TYPE_AAAA  28
 #define DNS_TYPE_ANY   255
 
@@ -54,6 +55,7 @@ struct dns_answer {
 	size_t n_chain;
 	struct dns_address addresses[ZTA_DNS_ADDRS];
 	size_t n_addresses;
+	struct dns_name authority; /* asked for SOA: the zone's first server; len 0 = none */
 };
 
 /**

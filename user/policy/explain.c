@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "policy/diagnose.h"
 #include "policy/hint.h"
 #include "policy/image_tables.h"
 #include "policy/names.h"
@@ -274,31 +275,64 @@ static json_t *chain_json(const struct explain_in *in)
 	return chain;
 }
 
-int explain_name(const struct explain_in *in, json_t **ret)
+struct naming {
+	json_t *addresses;
+	uint8_t worst;
+};
+
+/* @source: of an address that no resolver gave; NULL = one did. */
+static int add_explained(const struct explain_in *in, const struct zta_addr *addr,
+			 const char *source, struct naming *n)
 {
-	json_t *addresses = json_array(), *o;
+	uint8_t verdict;
+	json_t *o;
+	int r;
+
+	r = explain_one(in, addr, &o, &verdict);
+	if (r < 0)
+		return r;
+	if (source && set(o, "source", json_string(source)) < 0) {
+		json_decref(o);
+		return -ENOMEM;
+	}
+	if (verdict > n->worst)
+		n->worst = verdict;
+	return json_array_append_new(n->addresses, o) < 0 ? -ENOMEM : 0;
+}
+
+static int add_addresses(const struct explain_in *in, struct naming *n)
+{
 	char name[NAME_TEXT_LEN];
-	uint8_t worst = ZTA_VERDICT_ALLOW, verdict;
-	int r = addresses ? 0 : -ENOMEM;
+	int r = 0;
 
 	name_normalise(in->name, name);
-	for (size_t i = 0; r >= 0 && i < in->n_answers; i++) {
-		if (!counts(in, i, name))
-			continue;
-		r = explain_one(in, &in->answers[i].addr, &o, &verdict);
-		if (r >= 0 && json_array_append_new(addresses, o) < 0)
-			r = -ENOMEM;
-		if (r >= 0 && verdict > worst)
-			worst = verdict;
-	}
-	if (r >= 0 && !json_array_size(addresses))
-		r = -ENODATA;
+	for (size_t i = 0; r == 0 && i < in->n_hosts; i++)
+		r = add_explained(in, &in->hosts[i], "hosts", n);
+	for (size_t i = 0; r == 0 && i < in->n_answers; i++)
+		if (counts(in, i, name))
+			r = add_explained(in, &in->answers[i].addr, NULL, n);
+	return r == 0 && !json_array_size(n->addresses) && !in->absent ? -ENODATA : r;
+}
+
+int explain_name(const struct explain_in *in, json_t **ret)
+{
+	struct naming n = { json_array(), ZTA_VERDICT_ALLOW };
+	json_t *hints = NULL, *o;
+	int r = n.addresses ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = add_addresses(in, &n);
+	if (r == 0 && in->looked_up)
+		r = diagnose_name(in, &hints);
 	if (r < 0) {
-		json_decref(addresses);
+		json_decref(n.addresses);
 		return r;
 	}
-	o = json_pack("{s:s, s:o, s:o, s:s}", "name", in->name, "chain", chain_json(in),
-		      "addresses", addresses, "verdict", verdict_texts[worst]);
+	o = json_pack("{s:s, s:o, s:o, s:s*, s:o*}", "name", in->name, "chain", chain_json(in),
+		      "addresses", n.addresses, "verdict",
+		      json_array_size(n.addresses) ? verdict_texts[n.worst] : NULL, "hints",
+		      json_array_size(hints) ? json_incref(hints) : NULL);
+	json_decref(hints);
 	if (!o)
 		return -ENOMEM;
 	*ret = o;

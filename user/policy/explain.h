@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,12 @@ struct explain_in {
 	const char *name;	  /* explain_name(): the name asked about; else NULL */
 	const char *const *chain; /* explain_name(): the names that it leads to, without itself */
 	size_t n_chain;
+	const struct zta_addr *hosts; /* explain_name(): what the hosts file gives it; no answer */
+	size_t n_hosts;
+	bool looked_up; /* explain_name(): answers and chain are what resolvers said, not supposed
+			 */
+	bool absent;	/* explain_name(): resolvers say that there is no such name */
+	const char *zone_server; /* who answers for its private-link zone, NULL = not known */
 };
 
 /**
@@ -47,9 +54,11 @@ int explain_addr(const struct explain_in *in, json_t **ret);
 
 /**
  * explain_name() - The addresses that @in->answers give for @in->name, each explained
- * @ret: {"name","chain","addresses","verdict"}, the verdict being the worst of them
+ * @ret: {"name","chain","addresses","verdict","hints"}, the verdict being the worst of them: none
+ *	when there is no address; hints say what is wrong with the name, by diagnose_name(), when it
+ *	was looked up
  *
- * Return: 0, -ENODATA (no answer is for that name) or -ENOMEM.
+ * Return: 0, -ENODATA (no answer is for that name, and nobody says that there is none) or -ENOMEM.
  */
 int explain_name(const struct explain_in *in, json_t **ret);
 

@@ -448,6 +448,28 @@ static void a_thousand_links_are_refused(void **state)
 	assert_int_equal(got(), -EBADMSG);
 }
 
+static void the_server_of_a_zone(void **state)
+{
+	size_t data;
+
+	put_response(&m, "privatelink.openai.azure.com", DNS_TYPE_SOA, 1);
+	put_pointer(&m, 12);
+	put_fixed(&m, DNS_TYPE_SOA, 60, 0);
+	data = m.len;
+	put_name(&m, "azureprivatedns.net");
+	put_name(&m, "host.example");
+	for (int i = 0; i < 5; i++)
+		put32(&m, i);
+	m.bytes[data - 1] = m.len - data;
+	assert_int_equal(got(), 0);
+	expect_name(&a.authority, "azureprivatedns.net");
+	m.bytes[data - 1] = 5; /* ends within the name */
+	assert_int_equal(got(), -EBADMSG);
+	put_response(&m, "privatelink.openai.azure.com", DNS_TYPE_SOA, 0);
+	assert_int_equal(got(), 0);
+	assert_int_equal(a.authority.len, 0);
+}
+
 static void names_from_text(void **state)
 {
 	static const char *const wrong[] = {
@@ -514,6 +536,7 @@ int main(void)
 		cmocka_unit_test(any_octet_may_stand_in_a_label),
 		cmocka_unit_test(cut_at_each_octet),
 		cmocka_unit_test(a_thousand_links_are_refused),
+		cmocka_unit_test(the_server_of_a_zone),
 		cmocka_unit_test(names_from_text),
 		cmocka_unit_test(a_query_is_what_resolvers_take),
 	};
