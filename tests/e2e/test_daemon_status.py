@@ -36,6 +36,7 @@ def test_endpoints_and_series(ztad):
         "zta_policy_generation", "zta_policy_reloads_total", "zta_events_lost_total",
         "zta_workloads", "zta_unguarded_seconds", "zta_map_entries", "zta_map_capacity",
         "zta_policy_expiring", "zta_build_info", "zta_events_held", "zta_dns_answers_total",
+        "zta_resolve_check",
     ):  # fmt: skip
         assert f"# HELP {name} " in text and f"# TYPE {name} " in text, name
     assert ztad.metric("zta_hooks_effective") == 1

@@ -86,14 +86,31 @@ static void check_same(const struct dns_answer *a, const struct dns_answer *b)
 	must(!memcmp(a->addresses, b->addresses, a->n_addresses * sizeof(a->addresses[0])));
 }
 
+/* Any bytes as an answer that another process read: what is sound can be told as text. */
+static void check_foreign(const uint8_t *data, size_t size)
+{
+	char text[DNS_TEXT_LEN];
+
+	memset(&piece, 0, sizeof(piece));
+	memcpy(&piece, data, size < sizeof(piece) ? size : sizeof(piece));
+	if (!dns_answer_is_sound(&piece))
+		return;
+	dns_name_text(&piece.question, text);
+	must(strlen(text) < sizeof(text));
+	for (size_t i = 0; i < piece.n_chain; i++)
+		dns_name_text(&piece.chain[i], text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *why = NULL;
 
+	check_foreign(data, size);
 	if (dns_answer_read(data, size, &first, &why) < 0) {
 		must(why && *why);
 		return 0;
 	}
+	must(dns_answer_is_sound(&first));
 	check_name(&first.question);
 	for (size_t i = 0; i < first.n_chain; i++)
 		check_name(&first.chain[i]);

@@ -11,7 +11,13 @@
 
 struct zta_event;
 
-enum record_type { RECORD_POLICY, RECORD_ADMIN, RECORD_LIFECYCLE, RECORD_TYPE_COUNT };
+enum record_type {
+	RECORD_POLICY,
+	RECORD_ADMIN,
+	RECORD_LIFECYCLE,
+	RECORD_DNS, /* look-ups of the daemon itself */
+	RECORD_TYPE_COUNT
+};
 
 /* Names for the ids of a ring record. Each may be NULL or return NULL: not known. */
 struct record_names {

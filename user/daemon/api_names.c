@@ -12,10 +12,10 @@
 #include "daemon/api.h"
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
+#include "daemon/resolve_plan.h"
 #include "kern/learnt.h"
 #include "policy/check.h"
 #include "policy/compile.h"
-#include "policy/prefix.h"
 #include "zta_reason.h"
 
 struct listing {
@@ -159,44 +159,32 @@ int api_names(struct control_req *req, void *ctx)
 	return r;
 }
 
-static int add_resolver(json_t *list, const struct policy_prefix *p, const char *source)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (p->len < (p->addr.family == ZTA_V4 ? 32 : 128))
-		return 0; /* a network: nobody that could be asked */
-	addr_format(&p->addr, text);
-	if (json_array_append_new(list, json_pack("{s:s, s:s}", "address", text, "source", source)))
-		return -ENOMEM;
-	return 0;
-}
-
-/*
- * Whose answers are believed, as far as they can be asked: those written as addresses, and the
- * machine's own where "system" or a prefix says so.
- */
+/* Whose answers are believed, as far as they can be asked. */
 int api_resolvers(struct control_req *req, void *ctx)
 {
 	_cleanup_policy_check_ struct policy_check c = { 0 };
 	const struct daemon *d = ctx;
-	const struct policy_prefixes *system = &d->inforce->resolvers.servers;
-	json_t *list = json_array();
+	struct zta_addr v[RESOLVE_SERVERS_MAX];
+	json_t *list;
+	size_t n;
 	int r;
 
 	r = inforce_load(ctx, &c, control_diag(req));
-	for (size_t i = 0; r == 0 && list && i < c.policy->resolvers.n; i++)
-		r = add_resolver(list, &c.policy->resolvers.v[i], "policy");
-	for (size_t i = 0; r == 0 && list && i < system->n; i++) {
-		const struct zta_prefix *g = policy_image_prefix(c.image, ZTA_SCOPE_GLOBAL,
-								 &system->v[i].addr);
+	if (r < 0)
+		return r;
+	n = resolve_servers(c.policy, c.image, &d->inforce->resolvers.servers, v);
+	list = json_array();
+	for (size_t i = 0; list && i < n; i++) {
+		char text[INET6_ADDRSTRLEN];
 
-		if (g && (g->flags & ZTA_PREFIX_RESOLVER))
-			r = add_resolver(list, &system->v[i], "system");
+		if (json_array_append_new(
+			    list, json_pack("{s:s}", "address", word_address(&v[i], text))) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
 	}
-	if (r < 0 || !list) {
-		json_decref(list);
-		return r < 0 ? r : -ENOMEM;
-	}
+	if (!list)
+		return -ENOMEM;
 	control_reply(req, 200, list);
 	return 0;
 }

@@ -12,10 +12,13 @@
 #include "base/shape.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "daemon/resolve_plan.h"
+#include "policy/names.h"
 
 #define CONFIG_DEPTH_MAX 8
 #define ORPHAN_AFTER_NS	 (24ULL * 3600 * NS_PER_S)
 #define BYTES_MAX	 (1LL << 50)
+#define RESOLVE_NS	 (60 * NS_PER_S)
 
 static const char *const existing_words[] = { "keep", "judge", NULL };
 static const char *const action_words[] = { "audit", "keep", NULL };
@@ -59,6 +62,22 @@ static const struct shape journal_shape = { .kind = SHAPE_OBJECT,
 					    .what = "an object",
 					    .members = journal_tables };
 
+static const struct shape name_shape = {
+	.kind = SHAPE_STRING, .what = "a name", .min = 1, .max = 254
+};
+static const struct shape names_shape = {
+	.kind = SHAPE_LIST, .item = &name_shape, .what = "a list of names", .max = RESOLVE_NAMES_MAX
+};
+static const struct shape_member resolve_members[] = {
+	{ .name = "names", .shape = &names_shape },
+	{ .name = "interval", .shape = &duration_shape },
+	{ 0 },
+};
+static const struct shape_member *const resolve_tables[] = { resolve_members, NULL };
+static const struct shape resolve_shape = { .kind = SHAPE_OBJECT,
+					    .what = "an object",
+					    .members = resolve_tables };
+
 static const struct shape_member config_members[] = {
 	{ .name = "cluster", .shape = &text_shape },
 	{ .name = "node_id", .shape = &text_shape },
@@ -66,6 +85,7 @@ static const struct shape_member config_members[] = {
 	{ .name = "log_allowed", .shape = &bool_shape },
 	{ .name = "orphan", .shape = &orphan_shape },
 	{ .name = "journal", .shape = &journal_shape },
+	{ .name = "resolve_check", .shape = &resolve_shape },
 	{ 0 },
 };
 static const struct shape_member *const config_tables[] = { config_members, NULL };
@@ -79,6 +99,7 @@ void config_defaults(struct config *c)
 		.existing_keep = true,
 		.orphan_audit = getenv("KUBERNETES_SERVICE_HOST") != NULL,
 		.orphan_after_ns = ORPHAN_AFTER_NS,
+		.resolve_check.interval_ns = RESOLVE_NS,
 	};
 }
 
@@ -86,9 +107,12 @@ void config_free(struct config *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < c->resolve_check.n_names; i++)
+		free(c->resolve_check.names[i]);
+	free(c->resolve_check.names);
 	free(c->cluster);
 	free(c->node_id);
-	c->cluster = c->node_id = NULL;
+	*c = (struct config){ 0 };
 }
 
 /* A document being read: values of wrong shape were reported and are marked bad. */
@@ -165,6 +189,41 @@ static void read_journal(struct reading *rd, const struct tree_node *of, struct 
 	c->journal.fsync_ms = fsync_ns / NS_PER_MS;
 }
 
+static void read_names(struct reading *rd, const struct tree_node *list, struct config *c)
+{
+	struct tree_node *entry;
+	const char *why = "is a pattern";
+
+	if (!list || !list->n)
+		return;
+	c->resolve_check.names = calloc(list->n, sizeof(char *));
+	if (!c->resolve_check.names) {
+		rd->no_memory = true;
+		return;
+	}
+	tree_foreach (rd->tree, entry, list) {
+		char **to = &c->resolve_check.names[c->resolve_check.n_names];
+
+		if (entry->bad)
+			continue;
+		if (name_pattern_check(entry->text, &why) < 0 || entry->text[0] == '*') {
+			tree_error(rd->tree, entry, rd->errors, "\"%s\" %s", entry->text, why);
+			continue;
+		}
+		*to = strdup(entry->text);
+		if (!*to)
+			rd->no_memory = true;
+		else
+			c->resolve_check.n_names++;
+	}
+}
+
+static void read_resolve_check(struct reading *rd, const struct tree_node *of, struct config *c)
+{
+	read_duration(rd, of, "interval", NS_PER_S, &c->resolve_check.interval_ns);
+	read_names(rd, sound(rd, of, "names"), c);
+}
+
 static void read_config(struct reading *rd, struct config *c)
 {
 	struct tree_node *root = tree_root(rd->tree);
@@ -179,6 +238,7 @@ static void read_config(struct reading *rd, struct config *c)
 		c->log_allowed = log_allowed->kind == TREE_TRUE;
 	read_orphan(rd, sound(rd, root, "orphan"), c);
 	read_journal(rd, sound(rd, root, "journal"), c);
+	read_resolve_check(rd, sound(rd, root, "resolve_check"), c);
 }
 
 int config_parse(const char *text, size_t len, struct diag_list *errors, struct config *ret)
@@ -202,7 +262,7 @@ int config_parse(const char *text, size_t len, struct diag_list *errors, struct 
 	if (errors->n > before)
 		return -EINVAL;
 	*ret = c;
-	c.cluster = c.node_id = NULL; /* the caller's now */
+	c = (struct config){ 0 }; /* the caller's now */
 	return 0;
 }
 

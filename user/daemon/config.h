@@ -25,6 +25,11 @@ struct config {
 		uint64_t retain_ns;
 		unsigned int fsync_ms;
 	} journal;
+	struct {
+		char **names; /* exact ones, besides the policy's */
+		size_t n_names;
+		uint64_t interval_ns;
+	} resolve_check;
 };
 
 /* What holds when nothing is said. Looks at KUBERNETES_SERVICE_HOST for the orphan's default. */

@@ -27,6 +27,7 @@ struct pause;
 struct quarantine;
 struct registry;
 struct reload;
+struct resolve_check;
 struct selftest;
 
 struct daemon {
@@ -49,6 +50,7 @@ struct daemon {
 	struct dispatch *dispatch;
 	struct monitor *monitor;
 	struct reload *reload;
+	struct resolve_check *resolve_check;
 	struct pause *pause;
 	struct quarantine *quarantine;
 	struct selftest *selftest;

@@ -203,6 +203,7 @@ static void take_over(struct daemon *d, struct policy_brief *brief, int document
 	in->brief = brief;
 	in->document = document;
 	in->generation = generation;
+	in->fills++;
 }
 
 /* Compile with its generation, unless the check has done so, and switch. */

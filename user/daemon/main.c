@@ -31,6 +31,7 @@
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
 #include "daemon/reload.h"
+#include "daemon/resolve_check.h"
 #include "daemon/selftest.h"
 #include "net/loop.h"
 
@@ -141,6 +142,7 @@ static const struct stage {
 	{ "rings", dispatch_up, dispatch_down, false },
 	{ "monitor", monitor_up, monitor_down, false },
 	{ "reload", reload_up, NULL, false },
+	{ "names check", resolve_check_up, resolve_check_down, false },
 	{ "self-test", selftest_up, selftest_down, false },
 };
 #define N_STAGES (sizeof(stages) / sizeof(stages[0]))

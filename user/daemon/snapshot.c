@@ -16,6 +16,7 @@
 #include "daemon/inforce.h"
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
+#include "daemon/resolve_check.h"
 #include "kern/maps.h"
 #include "policy/brief.h"
 #include "workload/registry.h"
@@ -151,6 +152,7 @@ int snapshot_render(struct daemon *d, struct buf *out)
 	(void)uname(&u); /* fails for a bad pointer only */
 	s.kernel = u.release;
 	memcpy(s.reloads, d->reloads, sizeof(s.reloads));
+	resolve_check_count(d, s.resolve); /* in the order of enum resolve_state */
 	r = add_decisions(d, &s, &decisions);
 	if (r == 0)
 		r = add_maps(d, &s, &maps);

@@ -341,6 +341,29 @@ int dns_answer_read(const void *msg, size_t len, struct dns_answer *ret, const c
 	return each_record(&c, answers, ret, collect, ret) < 0 ? -EBADMSG : 0;
 }
 
+static bool name_is_sound(const struct dns_name *n)
+{
+	size_t at = 0;
+
+	while (at < n->len && n->wire[at] && n->wire[at] <= LABEL_MAX)
+		at += 1 + (size_t)n->wire[at];
+	return at + 1 == n->len && !n->wire[at];
+}
+
+bool dns_answer_is_sound(const struct dns_answer *a)
+{
+	if (a->n_chain > DNS_CHAIN_MAX || a->n_addresses > ZTA_DNS_ADDRS ||
+	    !name_is_sound(&a->question) || (a->authority.len && !name_is_sound(&a->authority)))
+		return false;
+	for (size_t i = 0; i < a->n_chain; i++)
+		if (!name_is_sound(&a->chain[i]))
+			return false;
+	for (size_t i = 0; i < a->n_addresses; i++)
+		if (a->addresses[i].addr.family != ZTA_V4 && a->addresses[i].addr.family != ZTA_V6)
+			return false;
+	return true;
+}
+
 size_t dns_query_write(const struct dns_name *name, uint16_t type, uint16_t id,
 		       uint8_t ret[DNS_QUERY_MAX])
 {

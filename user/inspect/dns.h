@@ -71,6 +71,9 @@ struct dns_answer {
  */
 int dns_answer_read(const void *msg, size_t len, struct dns_answer *ret, const char **ret_why);
 
+/* Can dns_answer_read() have made this? Of an answer that another process read. */
+bool dns_answer_is_sound(const struct dns_answer *a);
+
 /**
  * dns_query_write() - A query for one name, recursion desired, with EDNS
  * Return: its octets.

@@ -14,6 +14,8 @@ static const char *const reload_names[METRICS_RELOAD_COUNT] = { "applied", "reje
 static const char *const stage_names[METRICS_STAGE_COUNT] = { "ring", "journal" };
 static const char *const answer_names[METRICS_ANSWER_COUNT] = { "learnt", "public", "ignored",
 								"malformed" };
+static const char *const resolve_names[METRICS_RESOLVE_COUNT] = { "ok", "public", "absent",
+								  "failed" };
 static const char *const workload_names[METRICS_WORKLOAD_COUNT] = { "enforced", "audit", "unknown",
 								    "uncovered" };
 
@@ -207,6 +209,9 @@ static void print_events(struct out *o, const struct metrics_snapshot *s)
 	       "DNS answers that came in, by what became of them.");
 	closed(o, "zta_dns_answers_total", "result", answer_names, s->answers,
 	       METRICS_ANSWER_COUNT);
+	family(o, "zta_resolve_check", "gauge",
+	       "Names that the daemon looks up itself, by where they led.");
+	closed(o, "zta_resolve_check", "state", resolve_names, s->resolve, METRICS_RESOLVE_COUNT);
 }
 
 static void print_workloads(struct out *o, const struct metrics_snapshot *s)

@@ -26,6 +26,13 @@ enum metrics_answer {
 	METRICS_ANSWER_MALFORMED,
 	METRICS_ANSWER_COUNT
 };
+enum metrics_resolve {
+	METRICS_RESOLVE_OK,
+	METRICS_RESOLVE_PUBLIC,
+	METRICS_RESOLVE_ABSENT,
+	METRICS_RESOLVE_FAILED,
+	METRICS_RESOLVE_COUNT
+};
 enum metrics_workload {
 	METRICS_WORKLOAD_ENFORCED,
 	METRICS_WORKLOAD_AUDIT,
@@ -62,6 +69,7 @@ struct metrics_snapshot {
 	uint64_t lost[METRICS_STAGE_COUNT];
 	uint64_t held;
 	uint64_t answers[METRICS_ANSWER_COUNT]; /* DNS */
+	uint64_t resolve[METRICS_RESOLVE_COUNT];
 	uint64_t workloads[METRICS_WORKLOAD_COUNT];
 	double unguarded_s;
 	uint64_t expiring; /* rules that expire within 14 days */

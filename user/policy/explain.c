@@ -146,7 +146,7 @@ static int set_hint(json_t *o, const struct explain_in *in, const struct zta_add
 		.name = name_for(in, addr),
 		.port = in->port,
 		.addr = addr,
-		.answered = in->n_chain > 0,
+		.answered = in->looked_up || in->n_chain > 0,
 		.chain = in->chain,
 		.n_chain = in->n_chain,
 	};

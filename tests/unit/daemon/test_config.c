@@ -32,6 +32,8 @@ static void test_nothing_said_is_the_default(void **state)
 	assert_false(c.orphan_audit);
 	assert_int_equal(c.orphan_after_ns, 24 * 3600 * NS_PER_S);
 	assert_int_equal(c.journal.segment_bytes, 0);
+	assert_int_equal(c.resolve_check.n_names, 0);
+	assert_int_equal(c.resolve_check.interval_ns, 60 * NS_PER_S);
 	assert_int_equal(errors.n, 0);
 	config_free(&c);
 }
@@ -57,7 +59,9 @@ static void test_every_member_is_read(void **state)
 		parse("{\"cluster\":\"prod-weu\",\"node_id\":\"n1\",\"existing\":\"judge\","
 		      "\"log_allowed\":true,\"orphan\":{\"after\":\"10m\",\"action\":\"audit\"},"
 		      "\"journal\":{\"segment_bytes\":65536,\"retain_bytes\":1048576,"
-		      "\"retain\":\"90d\",\"fsync\":\"200ms\"}}",
+		      "\"retain\":\"90d\",\"fsync\":\"200ms\"},"
+		      "\"resolve_check\":{\"names\":[\"a.example\",\"B.example.\"],"
+		      "\"interval\":\"5m\"}}",
 		      &errors, &c),
 		0);
 	assert_string_equal(c.cluster, "prod-weu");
@@ -70,6 +74,10 @@ static void test_every_member_is_read(void **state)
 	assert_int_equal(c.journal.retain_bytes, 1048576);
 	assert_int_equal(c.journal.retain_ns, 90 * 86400 * NS_PER_S);
 	assert_int_equal(c.journal.fsync_ms, 200);
+	assert_int_equal(c.resolve_check.n_names, 2);
+	assert_string_equal(c.resolve_check.names[0], "a.example");
+	assert_string_equal(c.resolve_check.names[1], "B.example.");
+	assert_int_equal(c.resolve_check.interval_ns, 300 * NS_PER_S);
 	config_free(&c);
 }
 
@@ -91,6 +99,13 @@ static void test_each_error_has_its_place(void **state)
 		{ "{\"journal\": {\"segment_bytes\": 1}}", 1, 31, "journal.segment_bytes" },
 		{ "{\"journal\": {\"fsync\": \"2m\"}}", 1, 23, "journal.fsync" },
 		{ "{\"journal\": {\"strict\": true}}", 1, 14, "journal.strict" },
+		{ "{\"resolve_check\": {\"interval\": \"10ms\"}}", 1, 32,
+		  "resolve_check.interval" },
+		{ "{\"resolve_check\": {\"names\": [\"a.example\", \"*.example.com\"]}}", 1, 43,
+		  "resolve_check.names[1]" },
+		{ "{\"resolve_check\": {\"names\": [\"10.0.0.1\"]}}", 1, 30,
+		  "resolve_check.names[0]" },
+		{ "{\"resolve_check\": {\"names\": \"a.example\"}}", 1, 29, "resolve_check.names" },
 		{ "{\"sinks\": []}", 1, 2, "sinks" }, /* nothing reads it: not accepted */
 		{ "[]", 1, 1, "" },
 		{ "{\"cluster\": \"a\", \"cluster\": \"b\"}", 1, 18, "cluster" },

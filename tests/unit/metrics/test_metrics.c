@@ -155,6 +155,10 @@ static void every_closed_series_is_there_from_the_start(void **state)
 		"zta_dns_answers_total{result=\"public\"}",
 		"zta_dns_answers_total{result=\"ignored\"}",
 		"zta_dns_answers_total{result=\"malformed\"}",
+		"zta_resolve_check{state=\"ok\"}",
+		"zta_resolve_check{state=\"public\"}",
+		"zta_resolve_check{state=\"absent\"}",
+		"zta_resolve_check{state=\"failed\"}",
 		"zta_workloads{state=\"enforced\"}",
 		"zta_workloads{state=\"audit\"}",
 		"zta_workloads{state=\"unknown\"}",
@@ -166,9 +170,9 @@ static void every_closed_series_is_there_from_the_start(void **state)
 		"zta_policy_generation", "zta_policy_reloads_total",
 		"zta_policy_expiring",	 "zta_events_lost_total",
 		"zta_events_held",	 "zta_dns_answers_total",
-		"zta_workloads",	 "zta_unguarded_seconds",
-		"zta_map_entries",	 "zta_map_capacity",
-		"zta_build_info",
+		"zta_resolve_check",	 "zta_workloads",
+		"zta_unguarded_seconds", "zta_map_entries",
+		"zta_map_capacity",	 "zta_build_info",
 	};
 	struct metrics_snapshot s = { .version = "1", .kernel = "6.1" };
 	struct buf b = {};
@@ -242,6 +246,7 @@ static void labels_are_escaped_and_numbers_exact(void **state)
 		.lost = { UINT64_MAX, 4 },
 		.held = 9007199254740993ULL,
 		.answers = { 9, 10, 11, 12 },
+		.resolve = { 13, 14, 15, 16 },
 		.workloads = { 5, 6, 7, 8 },
 		.unguarded_s = 1.5,
 		.expiring = 2,
@@ -265,6 +270,7 @@ static void labels_are_escaped_and_numbers_exact(void **state)
 	assert_string_equal(value(&p, "zta_events_held"), "9007199254740993");
 	assert_string_equal(value(&p, "zta_dns_answers_total{result=\"learnt\"}"), "9");
 	assert_string_equal(value(&p, "zta_dns_answers_total{result=\"malformed\"}"), "12");
+	assert_string_equal(value(&p, "zta_resolve_check{state=\"public\"}"), "14");
 	assert_string_equal(value(&p, "zta_workloads{state=\"uncovered\"}"), "8");
 	assert_string_equal(value(&p, "zta_unguarded_seconds"), "1.500");
 	assert_string_equal(value(&p, "zta_build_info{version=\"a\\\"b\",kernel=\"\"}"), "1");
