@@ -96,6 +96,25 @@ int rule_list_store(struct compile *c, const struct rule_list *l, uint32_t id, c
 	return 0;
 }
 
+/* Who may ask a proxy for anything may connect to it; what it is asked for, the stream shows. */
+static void add_proxy(struct rule_list *l, const struct policy *p, uint32_t id, uint8_t prefixlen)
+{
+	const struct policy_rule *r = &p->rules[id];
+	struct zta_rule e = {
+		.protos = ZTA_PROTO_TCP,
+		.action = ZTA_RULE_ALLOW,
+		.prefixlen = prefixlen,
+		.flags = ZTA_RULE_PORTS | (r->mode == POLICY_MODE_AUDIT ? ZTA_RULE_AUDIT : 0),
+		.id = id,
+	};
+
+	for (size_t i = 0; i < r->proxy->ports.n; i++) {
+		e.port_lo = r->proxy->ports.v[i].lo;
+		e.port_hi = r->proxy->ports.v[i].hi;
+		rule_list_append(l, &e);
+	}
+}
+
 /* @own: rules of one prefix, as positions in the profile's list; denials come first. */
 static int merge_rules(struct compile *c, void *ctx, const struct trie_entry *own, size_t n,
 		       struct trie_value *value)
@@ -105,9 +124,14 @@ static int merge_rules(struct compile *c, void *ctx, const struct trie_entry *ow
 	struct rule_list l = {};
 	char what[80];
 
-	for (size_t i = 0; i < n; i++)
-		rule_list_add(&l, c->policy, (uint32_t)profile->rules[own[i].ref],
-			      own[i].prefix.len);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = (uint32_t)profile->rules[own[i].ref];
+
+		if (c->policy->rules[id].dest == POLICY_DEST_PROXY)
+			add_proxy(&l, c->policy, id, own[i].prefix.len);
+		else
+			rule_list_add(&l, c->policy, id, own[i].prefix.len);
+	}
 	for (uint32_t i = 0; i < outer.count; i++)
 		rule_list_append(&l, (const struct zta_rule *)c->rules.v + outer.first + i);
 	snprintf(what, sizeof(what), "an address in profile \"%s\"", profile->name);
@@ -127,7 +151,11 @@ int compile_rules(struct compile *c)
 		for (size_t k = 0; r >= 0 && k < profile->n_rules; k++) {
 			const struct policy_rule *rule = &c->policy->rules[profile->rules[k]];
 
-			if (rule->dest == POLICY_DEST_CIDR && rule_active(c, rule))
+			if (!rule_active(c, rule))
+				continue;
+			if (rule->dest == POLICY_DEST_PROXY && rule->action == POLICY_ACTION_ALLOW)
+				r = trie_add_all(&t, &rule->proxy->cidrs, true, (uint32_t)k);
+			if (rule->dest == POLICY_DEST_CIDR)
 				r = trie_add_all(&t, &rule->cidr,
 						 rule->action == POLICY_ACTION_ALLOW, (uint32_t)k);
 		}
