@@ -60,7 +60,7 @@ static __always_inline void note_task(struct zta_sock *st)
 static __always_inline void remember(struct zta_sock *st, const struct zta_case *c, __u64 epoch,
 				     __u64 caller_key, int connect)
 {
-	__u8 watch = zta_watch_of(&c->ask, c->verdict.reason);
+	__u8 watch = zta_watch_of(&c->ask, c->verdict.reason, !connect);
 
 	if (c->ask.proto == IPPROTO_UDP) {
 		ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, connect));
@@ -68,7 +68,7 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 		st->called = c->ask.addr;
 		st->called_port = c->ask.port;
 		st->flags |= ZTA_SOCK_CALLED | ZTA_SOCK_ACTIVE;
-		st->flags &= ~ZTA_SOCK_INBOUND;
+		st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_READ);
 	}
 	st->judged = 0;
 	st->sticky = c->ask.proto == IPPROTO_TCP ? c->used : 0;

@@ -25,8 +25,8 @@
  *
  * Ingress. Notes UDP peers (peers.h), and handshakes forged on lo. Nothing is ever refused here.
  */
-#include "dns.h"
 #include "forged.h"
+#include "stream.h"
 #include "peers.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -347,7 +347,7 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct zta_r
 		return DROP;
 	if (st && (r->seen & SEEN_PLAIN) && !(c->verdict.flags & ZTA_VERDICT_WEAKENED) &&
 	    (c->ask.proto == IPPROTO_TCP || c->verdict.reason != ZTA_REASON_INBOUND)) {
-		watch = zta_watch_of(&c->ask, c->verdict.reason);
+		watch = zta_watch_of(&c->ask, c->verdict.reason, st->flags & ZTA_SOCK_READ);
 		st->judged = 0;
 		if (c->ask.proto == IPPROTO_TCP && c->used)
 			st->sticky = c->used;
@@ -381,10 +381,13 @@ int zta_egress(struct __sk_buff *skb)
 	r->slot = epoch & 1;
 	if (!judged)
 		verdict = judge(skb, room, r, st, epoch);
-	if (verdict == PASS && st && (st->watch & ZTA_WATCH_DNS) && !(r->seen & SEEN_PASS)) {
+	if (verdict == PASS && st && st->watch && !(r->seen & SEEN_PASS)) {
 		if (!judged)
 			__builtin_memset(&r->c, 0, sizeof(r->c));
-		verdict = zta_query(skb, room) ? PASS : DROP;
+		if (st->watch & ZTA_WATCH_DNS)
+			verdict = zta_query(skb, room) ? PASS : DROP;
+		else
+			verdict = zta_stream(skb, room) ? PASS : DROP;
 	}
 	zta_room_give(r);
 	return verdict;

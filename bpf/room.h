@@ -59,11 +59,14 @@ struct zta_room {
 	struct zta_addr wire;	    /* destination of the packet */
 	__u16 wire_port;
 	__u16 result;	  /* answer.bpf.c: enum zta_stat */
+	__u32 proxies;	  /* of the destination: mask */
 	__u32 message_at; /* of dns.m in the packet */
 	struct zta_dns dns;
 };
 
-#define ZTA_SEEN_LISTED (1U << 8) /* the maker's profile may ask for listed names only */
+#define ZTA_SEEN_LISTED (1U << 8)  /* the maker's profile may ask for listed names only */
+#define ZTA_SEEN_CLOSED (1U << 9)  /* it denies by default */
+#define ZTA_SEEN_PROXY	(1U << 10) /* the destination is a proxy */
 
 /* Rooms. Kernel. All taken: see above. */
 struct {

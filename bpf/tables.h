@@ -64,6 +64,16 @@ static __always_inline const struct zta_list *zta_get_named(const struct zta_tab
 	return inner ? bpf_map_lookup_elem(inner, &key) : NULL;
 }
 
+/* @proxy: number of the proxy + 1 */
+static __always_inline const struct zta_list *
+zta_get_proxied(const struct zta_tables *t, __u32 profile, __u32 proxy, __u32 group)
+{
+	void *inner = ZTA_INNER(zta_named, t->slot);
+	struct zta_named_key key = { .profile = profile, .proxy = proxy, .group = group };
+
+	return inner ? bpf_map_lookup_elem(inner, &key) : NULL;
+}
+
 static __always_inline const struct zta_pattern *zta_get_pattern(const struct zta_tables *t,
 								 __u32 id)
 {

@@ -7,6 +7,8 @@
 
 #include "room.h"
 
+#include <linux/in.h>
+
 static __always_inline int zta_who_key(struct zta_who *who, __u64 key, __u32 slot)
 {
 	struct zta_workload *w = key ? bpf_map_lookup_elem(&zta_workloads, &key) : NULL;
@@ -67,12 +69,17 @@ static __always_inline __u64 zta_epoch(void)
 	return zta_ctl(ZTA_CTL_WORD) + (zta_ctl(ZTA_CTL_LEARNT) << 32);
 }
 
-/* What has to be looked at in the packets of an allowed call. */
-static __always_inline __u8 zta_watch_of(const struct zta_ask *ask, __u8 reason)
+/* What has to be looked at in the packets of an allowed call. @read: its first octets were. */
+static __always_inline __u8 zta_watch_of(const struct zta_ask *ask, __u8 reason, int read)
 {
 	if (reason == ZTA_REASON_RESOLVER)
 		return ZTA_WATCH_DNS;
-	return 0;
+	if (ask->proto != IPPROTO_TCP || read)
+		return 0;
+	return reason == ZTA_REASON_PRIVATE_LINK || reason == ZTA_REASON_EGRESS_RULE_ALLOW ||
+			       reason == ZTA_REASON_DEFAULT
+		       ? ZTA_WATCH_STREAM
+		       : 0;
 }
 
 /* Is this workload's closed to what policy does not list? No profile: closed. */

@@ -89,6 +89,8 @@ static __always_inline void zta_ask_list(const struct zta_tables *t, const struc
 	out->prefixlen = named ? host : r->prefixlen;
 	out->action = r->action;
 	out->audit = !!(r->flags & ZTA_RULE_AUDIT);
+	out->named = !!named;
+	out->plain = !!(r->flags & ZTA_RULE_PLAIN);
 }
 
 static __always_inline void zta_ask_rules(const struct zta_tables *t, const struct zta_ask *ask,

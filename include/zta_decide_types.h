@@ -55,7 +55,8 @@ struct zta_ruling {
 	__u8 ai_allow;	/* row 13 is lifted */
 	__u8 own_name;	/* for this profile the address also serves an ordinary name */
 	__u8 rebinding; /* a named rule would have opened a private address without `within` */
-	__u8 pad[2];
+	__u8 named;	/* the winner is a named one */
+	__u8 plain;	/* ... with "tls": false */
 };
 
 #define ZTA_PORT_DNS 53

@@ -19,7 +19,9 @@
 #define ZTA_SOCK_CALLED	 (1U << 3) /* called, called_port hold */
 #define ZTA_SOCK_ACTIVE	 (1U << 4) /* TCP: connect was allowed, and no listen came after it */
 
-#define ZTA_SOCK_ASKED	 (1U << 5) /* a query left: answers are read */
+#define ZTA_SOCK_ASKED (1U << 5) /* a query left: answers are read */
+
+#define ZTA_SOCK_READ (1U << 6) /* TCP: its first octets were read and may pass */
 
 #define ZTA_WATCH_DNS	 (1U << 0) /* queries to a resolver */
 #define ZTA_WATCH_STREAM (1U << 1) /* the first bytes: ClientHello, proxy request */
