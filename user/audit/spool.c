@@ -18,7 +18,9 @@
 #include "base/file.h"
 #include "base/str.h"
 
-#define AGE_PARTS 8 /* a segment covers at most this part of the retention time */
+#define AGE_PARTS      8 /* a segment covers at most this part of the retention time */
+#define CLOCK_STEP_NS  (3600 * (int64_t)NS_PER_S)
+#define CLOCK_GRACE_NS (24 * 3600 * NS_PER_S)
 
 /* A file of the directory; its path is needed for nothing but replacing it atomically. */
 static int write_log_id(struct spool *s)
@@ -136,6 +138,7 @@ int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
 
 	s->dir_fd = s->fd = -1;
 	s->next = 1;
+	s->clock_ahead = (int64_t)(clock_real_ns() - clock_boot_ns());
 	r = file_mkdir_p(s->dir, 0700);
 	if (r < 0)
 		return diag_set(d, r, "cannot make the directory '%s':", s->dir);
@@ -265,9 +268,25 @@ int spool_write(struct spool *s, const char *text, size_t len)
 	return 0;
 }
 
+/*
+ * Age goes by the wall clock, and one that was set wrong makes everything old. What is removed is
+ * gone for good, so for a day after a step nothing is removed for its age.
+ */
+static bool is_clock_trusted(struct spool *s)
+{
+	int64_t ahead = (int64_t)(clock_real_ns() - clock_boot_ns()), step = ahead - s->clock_ahead;
+
+	if (step > CLOCK_STEP_NS || step < -CLOCK_STEP_NS) {
+		s->clock_ahead = ahead;
+		s->keep_until = clock_boot_ns() + CLOCK_GRACE_NS;
+	}
+	return clock_boot_ns() >= s->keep_until;
+}
+
 void spool_retain(struct spool *s)
 {
 	uint64_t now = clock_real_ns();
+	bool trusted = is_clock_trusted(s);
 	char name[SEGMENT_NAME_LEN];
 
 	if (s->active.bytes && now > s->born_ns + s->retain_ns / AGE_PARTS)
@@ -276,7 +295,7 @@ void spool_retain(struct spool *s)
 		const struct segment *first = &s->closed.v[0];
 
 		if (s->closed_bytes + s->active.bytes <= s->retain_bytes &&
-		    now <= first->changed_ns + s->retain_ns)
+		    (!trusted || now <= first->changed_ns + s->retain_ns))
 			return;
 		segment_name(first->first, name);
 		if (unlinkat(s->dir_fd, name, 0) < 0 && errno != ENOENT)
