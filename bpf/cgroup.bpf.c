@@ -14,6 +14,7 @@
  * Optional: where the kernel refuses the tracepoint the daemon finds new cgroups late, and says so.
  */
 #include "maps.h"
+#include "zta_glob.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -97,6 +98,28 @@ static __always_inline __u64 first_bytes(int n)
 	return ((1ULL << ((some & 7) * 8)) - 1) | (__u64)(__s64)((7 - some) >> 31);
 }
 
+/* Does what its prefix and suffix leave of the component hold the middle of this glob? */
+__noinline __weak int zta_glob_between(__u32 slot, __u32 index, __u32 len)
+{
+	struct scratch *s = the_scratch();
+	struct zta_glob *g;
+	__u64 state = 1;
+	void *globs;
+
+	slot &= 1;
+	globs = bpf_map_lookup_elem(&zta_globs, &slot);
+	g = globs ? bpf_map_lookup_elem(globs, &index) : NULL;
+	if (!s || !g)
+		return 0;
+	for (__u32 i = 0; i < 2 * ZTA_COMPONENT_LEN; i++) {
+		if (i + g->suffix_len >= len)
+			break;
+		if (i >= g->prefix_len)
+			state = zta_glob_middle_step(g, state, s->name[i]);
+	}
+	return state >> (g->middle_len & (ZTA_MIDDLE_LEN - 1)) & 1;
+}
+
 /* Does the component in the scratch match this glob? */
 __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 {
@@ -121,7 +144,7 @@ __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 		__builtin_memcpy(&d, g->suffix + i * 8, 8);
 		differ |= ((a ^ b) & left) | ((c ^ d) & right);
 	}
-	return !differ;
+	return !differ && (!g->middle_len || zta_glob_between(slot, index, len));
 }
 
 /* Follow the new component from one node of the parent. */
