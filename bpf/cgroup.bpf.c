@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cgroup_mkdir: a new cgroup gets its workload before a process can enter it.
+ * cgroup_mkdir: a new cgroup gets its workload before a process can enter it. cgroup_release: one
+ * that is gone for good gives it back.
  *
  * Theory of operation
  *
@@ -301,5 +302,24 @@ int zta_mkdir(struct bpf_raw_tracepoint_args *ctx)
 	    bpf_map_update_elem(&zta_cgstate, &id, &s->state, BPF_ANY))
 		zta_stat(ZTA_STAT_UNCOVERED, 1);
 	give_entry(cgrp, parent, s);
+	return 0;
+}
+
+/*
+ * The last reference is gone, that of its sockets included: nobody asks for its entry any more.
+ * Without this a service that is restarted again and again would fill the maps while no daemon
+ * looks after them.
+ */
+SEC("raw_tracepoint/cgroup_release")
+int zta_release(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cgroup *cgrp = (struct cgroup *)ctx->args[0];
+	__u64 id;
+
+	if (BPF_CORE_READ(cgrp, root, hierarchy_id) != UNIFIED)
+		return 0;
+	id = BPF_CORE_READ(cgrp, kn, id);
+	bpf_map_delete_elem(&zta_workloads, &id);
+	bpf_map_delete_elem(&zta_cgstate, &id);
 	return 0;
 }
