@@ -132,14 +132,10 @@ static int open_files(struct spool *s)
 	return open_last(s, last);
 }
 
-int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
+static int open_dir(struct spool *s, struct diag *d)
 {
-	int r;
+	int r = file_mkdir_p(s->dir, 0700);
 
-	s->dir_fd = s->fd = -1;
-	s->next = 1;
-	s->clock_ahead = (int64_t)(clock_real_ns() - clock_boot_ns());
-	r = file_mkdir_p(s->dir, 0700);
 	if (r < 0)
 		return diag_set(d, r, "cannot make the directory '%s':", s->dir);
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -149,6 +145,19 @@ int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
 		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
 		return diag_set(d, r, "another process writes the journal in '%s'", s->dir);
 	}
+	return 0;
+}
+
+int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
+{
+	int r;
+
+	s->dir_fd = s->fd = -1;
+	s->next = 1;
+	s->clock_ahead = (int64_t)(clock_real_ns() - clock_boot_ns());
+	r = open_dir(s, d);
+	if (r < 0)
+		return r;
 	r = syncer_new(fsync_ms, &s->sync);
 	if (r == 0)
 		r = load_log_id(s);
@@ -200,11 +209,46 @@ static int new_segment(struct spool *s)
 	return 0;
 }
 
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && !st.st_nlink;
+}
+
+/*
+ * Somebody removed what is written to: nobody would ever read it. The next try goes to a new file,
+ * in a new directory if need be; that this one fails makes the journal tell of it.
+ */
+static int start_over(struct spool *s)
+{
+	struct diag d;
+	int r = 0;
+
+	cleanup_close(&s->fd);
+	s->fd = -1;
+	s->active = (struct segment){ 0 };
+	s->torn = s->log_id_saved = false;
+	if (s->dir_fd < 0 || is_removed(s->dir_fd)) {
+		cleanup_close(&s->dir_fd);
+		segments_free(&s->closed);
+		s->closed_bytes = 0;
+		r = open_dir(s, &d);
+		if (r < 0) {
+			cleanup_close(&s->dir_fd);
+			s->dir_fd = -1;
+		}
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
 /* Everything that must be right before a line may be written. */
 static int prepare(struct spool *s, size_t len)
 {
 	int r;
 
+	if (s->dir_fd < 0 || is_removed(s->dir_fd) || (s->fd >= 0 && is_removed(s->fd)))
+		return start_over(s);
 	if (!s->log_id_saved) {
 		r = write_log_id(s);
 		if (r < 0)
