@@ -16,8 +16,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define DURATION_MAX_S (366ULL * 24 * 3600) /* as the daemon has it, for pauses and for --confirm \
-					     */
+#define DURATION_MAX_S (366ULL * 24 * 3600) /* as the daemon has it */
 
 const struct ctl_option ctl_global_options[] = {
 	{ "output", 'o', "FORMAT", "table (default) or json", 0 },
