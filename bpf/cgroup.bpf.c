@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cgroup_mkdir: a new cgroup gets its workload before a process can enter it.
+ * cgroup_mkdir: a new cgroup gets its workload before a process can enter it. cgroup_release: one
+ * that is gone for good gives it back.
  *
  * Theory of operation
  *
@@ -14,6 +15,7 @@
  * Optional: where the kernel refuses the tracepoint the daemon finds new cgroups late, and says so.
  */
 #include "maps.h"
+#include "zta_glob.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -97,6 +99,40 @@ static __always_inline __u64 first_bytes(int n)
 	return ((1ULL << ((some & 7) * 8)) - 1) | (__u64)(__s64)((7 - some) >> 31);
 }
 
+/* A function of its own, so that the verifier follows the arithmetic once, not for each byte. */
+__noinline __weak __u64 zta_glob_byte(__u32 slot, __u32 index, __u64 state, __u32 c)
+{
+	void *globs;
+	struct zta_glob *g;
+
+	slot &= 1;
+	globs = bpf_map_lookup_elem(&zta_globs, &slot);
+	g = globs ? bpf_map_lookup_elem(globs, &index) : NULL;
+	return g ? zta_glob_middle_step(g, state, c) : 0;
+}
+
+/* Does what its prefix and suffix leave of the component hold the middle of this glob? */
+__noinline __weak int zta_glob_between(__u32 slot, __u32 index, __u32 len)
+{
+	struct scratch *s = the_scratch();
+	struct zta_glob *g;
+	__u64 state = 1;
+	void *globs;
+
+	slot &= 1;
+	globs = bpf_map_lookup_elem(&zta_globs, &slot);
+	g = globs ? bpf_map_lookup_elem(globs, &index) : NULL;
+	if (!s || !g)
+		return 0;
+	for (__u32 i = 0; i < 2 * ZTA_COMPONENT_LEN; i++) {
+		if (i + g->suffix_len >= len)
+			break;
+		if (i >= g->prefix_len)
+			state = zta_glob_byte(slot, index, state, (__u8)s->name[i]);
+	}
+	return state >> (g->middle_len & (ZTA_MIDDLE_LEN - 1)) & 1;
+}
+
 /* Does the component in the scratch match this glob? */
 __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 {
@@ -121,7 +157,7 @@ __noinline __weak int zta_glob_matches(__u32 slot, __u32 index, __u32 len)
 		__builtin_memcpy(&d, g->suffix + i * 8, 8);
 		differ |= ((a ^ b) & left) | ((c ^ d) & right);
 	}
-	return !differ;
+	return !differ && (!g->middle_len || zta_glob_between(slot, index, len));
 }
 
 /* Follow the new component from one node of the parent. */
@@ -278,5 +314,24 @@ int zta_mkdir(struct bpf_raw_tracepoint_args *ctx)
 	    bpf_map_update_elem(&zta_cgstate, &id, &s->state, BPF_ANY))
 		zta_stat(ZTA_STAT_UNCOVERED, 1);
 	give_entry(cgrp, parent, s);
+	return 0;
+}
+
+/*
+ * The last reference is gone, that of its sockets included: nobody asks for its entry any more.
+ * Without this a service that is restarted again and again would fill the maps while no daemon
+ * looks after them.
+ */
+SEC("raw_tracepoint/cgroup_release")
+int zta_release(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cgroup *cgrp = (struct cgroup *)ctx->args[0];
+	__u64 id;
+
+	if (BPF_CORE_READ(cgrp, root, hierarchy_id) != UNIFIED)
+		return 0;
+	id = BPF_CORE_READ(cgrp, kn, id);
+	bpf_map_delete_elem(&zta_workloads, &id);
+	bpf_map_delete_elem(&zta_cgstate, &id);
 	return 0;
 }

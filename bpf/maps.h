@@ -52,7 +52,7 @@ ZTA_TABLE(zta_globs, BPF_MAP_TYPE_ARRAY, ZTA_GLOB_EDGES, 4, sizeof(struct zta_gl
 ZTA_TABLE(zta_nodes, BPF_MAP_TYPE_ARRAY, ZTA_GLOB_NODES, 4, sizeof(struct zta_glob_node), 0);
 
 /*
- * Matched cgroups -> profile, for both slots. User and kernel (zta_mkdir). Full: the cgroup is
+ * Matched cgroups -> profile, for both slots. User and kernel (cgroup.bpf.c). Full: the cgroup is
  * judged by its nearest ancestor that has an entry; counted as uncovered.
  */
 struct {

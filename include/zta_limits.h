@@ -42,6 +42,7 @@
 #define ZTA_CGROUPS_MAX	   16384 /* matched cgroups alive at once */
 #define ZTA_CGROUP_LEVELS  32
 #define ZTA_COMPONENT_LEN  128	 /* one component of a cgroup path, NUL included */
+#define ZTA_MIDDLE_LEN	   64	 /* from a component's first '*' to its last, NUL included */
 #define ZTA_GLOB_NODES	   16384 /* nodes of the pattern tree */
 #define ZTA_GLOB_EDGES	   4096	 /* components with a '*' */
 #define ZTA_GLOBS_PER_NODE 16

@@ -206,7 +206,7 @@ _Static_assert(sizeof(struct zta_workload) == 24, "layout");
  * The patterns of workloads[] form a tree of components, root = node 1 (the attach point). A
  * cgroup stands on every node that its path reaches (zta_cgstate); a child's are found from its
  * parent's and its own name: one hash look-up for the literal component, a scan of the node's
- * components with a '*' (at most one '*' each) for the rest.
+ * components with a '*' for the rest.
  */
 struct zta_literal_key { /* table "literals": hash -> __u32 child node */
 	__u32 node;
@@ -218,10 +218,14 @@ struct zta_glob {
 	__u32 child;
 	__u16 prefix_len; /* prefix_len + suffix_len <= length of the component */
 	__u16 suffix_len;
+	__u64 stays;	  /* bits of the state that a '*' keeps, see zta_glob.h */
+	__u16 middle_len; /* without its '*'; 0 = any */
+	__u16 pad[3];
+	char middle[ZTA_MIDDLE_LEN];	/* NUL padded */
 	char prefix[ZTA_COMPONENT_LEN]; /* left-aligned, zero padded */
 	char suffix[ZTA_COMPONENT_LEN]; /* right-aligned: the last byte of the text is the last */
 };
-_Static_assert(sizeof(struct zta_glob) == 264, "layout");
+_Static_assert(sizeof(struct zta_glob) == 344, "layout");
 
 /* table "nodes": array, key = node */
 struct zta_glob_node {

@@ -2,6 +2,7 @@
 # The long ones: measurements, and other kernels. Not part of `make check`.
 
 KERNELS_DIR := build/kernels
+KERNELS_BIN := $(addprefix $(B)/tests/helpers/,talk run_in uring rewrite weigh)
 BENCH_BIN := $(B)/tests/bench/flow
 
 .PHONY: bench kernels
@@ -10,7 +11,7 @@ bench: $(B)/ztad $(B)/ztactl $(BENCH_BIN) $(B)/bench/empty.bpf.o ## Cost against
 	@tools/deps bench
 	@ZTA_BUILD=$(B) $(PYTHON) tests/bench/bench.py
 
-kernels: all $(BPFTEST_BIN) $(B)/tests/helpers/talk $(B)/tests/helpers/run_in ## Test on 5.10, 6.1, 6.12 and the newest Debian kernel, in QEMU
+kernels: all $(BPFTEST_BIN) $(KERNELS_BIN) ## Test on 5.10, 6.1, 6.12 and the newest Debian kernel, in QEMU
 	@tools/deps kernels
 	@tests/kernels/run $(KERNELS_DIR) $(B) $(BPFTEST_BIN)
 

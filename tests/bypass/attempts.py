@@ -6,6 +6,8 @@ outside the attach point, where its packet must reach the public peer; and in th
 not one packet may.
 """
 
+import os
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import Callable
@@ -18,6 +20,7 @@ from zt.rewriter import Rewriter
 
 TOKEN = b"zt-bypass-token"
 NOBODY = 65534
+AF_RDS, AF_TIPC = 21, 30
 
 
 class Stage:
@@ -26,6 +29,7 @@ class Stage:
     def __init__(self, world, troupe, control: bool, profile: str):
         self.world, self.troupe, self.control, self.profile = world, troupe, control, profile
         self.port = world.port()
+        self.to = ""  # narrows the attempt's own `to`
         self._undo: list[Callable[[], None]] = []
         self._watched: list[Sniffer] = []
 
@@ -87,16 +91,17 @@ class Attempt:
     payload_only: bool = False  # bare TCP segments without data do not count
     socket: bool = False  # refused at socket(): a `socket` event
     lacks: Callable[[], str] = field(default=lambda: "")  # what this machine lacks, or ""
-    gap: str = ""  # documented known gap: why
+    gap: str = ""  # known gap where the kernel runs no BPF LSM: why
 
-    def delivered(self, packets: list[Packet], port: int) -> list[Packet]:
+    def delivered(self, stage: Stage, packets: list[Packet]) -> list[Packet]:
         """Those packets that this attempt sent to where it must not."""
+        ports = (stage.port, 0)
         return [
             p
             for p in packets
-            if p.dst in self.to
+            if p.dst in (stage.to or self.to)
             and (p.payload or not self.payload_only)
-            and (p.proto == self.proto if self.proto is not None else p.dport == port or not p.dport)
+            and (p.proto == self.proto if self.proto is not None else (p.dport or 0) in ports)
         ]
 
 
@@ -109,6 +114,16 @@ def supports(family: int, kind: int, proto: int, what: str) -> Callable[[], str]
         except OSError as e:
             return f"this kernel has no {what} ({e.strerror})"
         return ""
+
+    return lacks
+
+
+def since(major: int, minor: int, what: str) -> Callable[[], str]:
+    """A `lacks` that asks for the kernel's version."""
+
+    def lacks() -> str:
+        release = tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
+        return "" if release >= (major, minor) else f"{what} came with Linux {major}.{minor}"
 
     return lacks
 

@@ -7,7 +7,7 @@ import struct
 
 from zt import world as w
 
-from attempts import NOBODY, TOKEN, Stage, attempt
+from attempts import NOBODY, TOKEN, Stage, attempt, since, supports
 
 TCP_MD5SIG, TCP_FASTOPEN_CONNECT = 14, 30
 IPV6_ADD_MEMBERSHIP = 20
@@ -242,7 +242,7 @@ def uring_connect_poll(s: Stage):
     s.p.run("uring", "connect", w.PUBLIC, s.port, TOKEN.decode(), "poll")
 
 
-@attempt("io_uring socket and connect, IPv6")
+@attempt("io_uring socket and connect, IPv6", lacks=since(5, 19, "IORING_OP_SOCKET"))
 def uring_socket(s: Stage):
     s.p.run("uring", "socket", w.PUBLIC6, s.port, TOKEN.decode(), "async")
 
@@ -262,7 +262,10 @@ def uring_sendmsg_poll(s: Stage):
     s.p.run("uring", "sendmsg", w.PUBLIC6, s.port, TOKEN.decode(), "poll")
 
 
-@attempt("MPTCP connect")
+NO_MPTCP = supports(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP, "MPTCP")
+
+
+@attempt("MPTCP connect", lacks=NO_MPTCP)
 def mptcp(s: Stage):
     sock = s.p.tcp(w.PUBLIC, IPPROTO_MPTCP)
     sock.connect((w.PUBLIC, s.port))

@@ -127,6 +127,9 @@ class Annex:
             "route add default via 172.31.0.1",
         ):
             self.ip(*words.split())
+        # no packet waits for its neighbour, so what does not arrive was not sent
+        mac = pub.ip("-br", "link", "show", name).split()[2]
+        self.ip("neigh", "replace", "172.31.0.1", "lladdr", mac, "dev", "up0")
         s.watch(name)
 
     def ip(self, *words: str) -> None:

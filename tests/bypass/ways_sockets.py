@@ -8,11 +8,13 @@ import struct
 from zt import packet
 from zt import world as w
 from zt.puppet import Puppet
+from zt.sh import wait_for
 
-from attempts import NOBODY, TOKEN, Stage, attempt, supports
-from ways_calls import IPPROTO_MPTCP
+from attempts import AF_RDS, NOBODY, TOKEN, Stage, attempt, supports
+from ways_calls import IPPROTO_MPTCP, NO_MPTCP
 
-AF_RDS, AF_TIPC = 21, 30
+TCP_ULP = 31
+RDS_PORT = 16385
 UDPLITE, SCTP, DCCP = 136, 132, 33
 
 
@@ -147,33 +149,49 @@ def dccp(s: Stage):
 @attempt(
     "AF_RDS",
     reason="protocol",
-    to=(w.PUBLIC,),
-    event=False,
+    socket=True,
+    gap="a kernel thread sends for RDS: README, threat model",
     lacks=supports(AF_RDS, socket.SOCK_SEQPACKET, 0, "RDS"),
 )
 def rds(s: Stage):
+    # the kernel goes on dialling after the socket is gone: not the same address twice
+    s.to, s.port = w.PUBLIC if s.control else w.PUBLIC_B, RDS_PORT
     sock = s.p.socket(AF_RDS, socket.SOCK_SEQPACKET)
+    s.undo(sock.close)
     sock.bind((w.MACHINE, 0))
-    sock.sendto(TOKEN, (w.PUBLIC, s.port))
+    sock.sendto(TOKEN, (s.to, s.world.port()))
+    wait_for("the kernel to dial", lambda: a_syn(s), 2)
 
 
-@attempt(
-    "AF_TIPC",
-    reason="protocol",
-    to=(w.PUBLIC,),
-    event=False,
-    lacks=supports(AF_TIPC, socket.SOCK_DGRAM, 0, "TIPC"),
-)
-def tipc(s: Stage):
-    s.p.socket(AF_TIPC, socket.SOCK_DGRAM)
+def a_syn(s: Stage) -> bool:
+    s.world.settle()
+    return any(p.dst == s.to and p.dport == s.port for p in s.arrived(0))
+
+
+def no_smc() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"smc")
+        except OSError as e:
+            return f"this kernel makes no SMC socket of a TCP one ({e.strerror})"
+    return ""
+
+
+@attempt("SMC on a TCP socket (TCP_ULP)", lacks=no_smc)
+def smc(s: Stage):
+    sock = s.p.tcp()
+    s.undo(sock.close)
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"smc")
+    sock.connect((w.PUBLIC, s.port))
+    sock.echo(TOKEN)
 
 
 @attempt(
     "AF_PACKET",
+    reason="protocol",
     to=(w.PUBLIC,),
-    eperm=False,
-    event=False,
-    gap="AF_PACKET passes no cgroup hook: README, limits; the uplink guard will close it",
+    socket=True,
+    gap="a packet socket passes no cgroup hook: README, threat model",
 )
 def af_packet(s: Stage):
     # a neighbour entry is all that is needed: resolve it by an innocent call of somebody else
@@ -307,7 +325,13 @@ def lsrr_message(s: Stage):
     sock.sendmsg([TOKEN], [option], 0, (w.PE, s.port))
 
 
-@attempt("MPTCP second subflow to an announced address", reason="ai-public", to=(w.AI_PUBLIC,), eperm=False)
+@attempt(
+    "MPTCP second subflow to an announced address",
+    reason="ai-public",
+    to=(w.AI_PUBLIC,),
+    eperm=False,
+    lacks=NO_MPTCP,
+)
 def mptcp_subflow(s: Stage):
     """The permitted peer announces a public address of its own (ADD_ADDR)."""
     pe, m = s.world.pe.ns, s.world.machine
@@ -335,7 +359,7 @@ def forged_udp(s: Stage):
     sock.bind(("", 0))
     own = sock.getsockname()[1]
     forged = packet.udp(w.PUBLIC, w.MACHINE, s.port, own, b"forged")
-    inject(s.p, packet.ipv4(w.PUBLIC, w.MACHINE, 17, forged))
+    inject(s.get("free"), packet.ipv4(w.PUBLIC, w.MACHINE, 17, forged))
     assert sock.recv(64) == b"forged", "the forged datagram was not delivered"
     sock.sendto(TOKEN, (w.PUBLIC, s.port))
 
@@ -351,24 +375,24 @@ def forged_tcp(s: Stage):
     listener = s.p.listen(w.MACHINE, 0)
     listener.settimeout(0.5)
     own = listener.getsockname()[1]
-    eye = s.p.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+    eye = s.get("free").socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
     eye.bind(("pub0", 3))
     eye.settimeout(0.5)
     s.undo(eye.close)
     ports, far, near = (s.port, own), w.SILENT, w.MACHINE
-    inject(s.p, packet.ipv4(far, near, 6, packet.tcp(far, near, ports, (1000, 0), 2)))
+    inject(s.get("free"), packet.ipv4(far, near, 6, packet.tcp(far, near, ports, (1000, 0), 2)))
     answer = None
     while answer is None or answer.dport != s.port or answer.flags != 0x12:
         answer = packet.parse(eye.recv(2048))
     isn = struct.unpack_from("!I", answer.raw, 24)[0]
-    inject(s.p, packet.ipv4(far, near, 6, packet.tcp(far, near, ports, (1001, isn + 1), 0x10)))
+    inject(s.get("free"), packet.ipv4(far, near, 6, packet.tcp(far, near, ports, (1001, isn + 1), 0x10)))
     child, _ = listener.accept()
     s.undo(child.close)
     child.sendall(TOKEN)
 
 
 def inject(p: Puppet, data: bytes) -> None:
-    """A packet that arrives on lo, by AF_PACKET."""
+    """A packet that arrives on lo, by AF_PACKET: of an accomplice, whom BPF LSM lets have one."""
     sock = p.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     sock.sendto(bytes(12) + b"\x08\x00" + data, ("lo", 0x0800))
     sock.close()

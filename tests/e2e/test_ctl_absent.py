@@ -47,6 +47,15 @@ def test_nobody_listens(name, tmp_path):
     check_both(name, path, 3)
 
 
+def test_what_is_no_socket_of_a_daemon(name, tmp_path):
+    datagrams, loop = tmp_path / "s", tmp_path / "loop"
+    loop.symlink_to(loop)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(datagrams))
+        for path in (datagrams, loop, tmp_path, datagrams / "below", tmp_path / ("x" * 200)):
+            check_both(name, path, 3)
+
+
 def test_the_option_wins_over_the_environment(name, tmp_path):
     path = tmp_path / "other"
     done = ctl.run(*ctl.ONLINE[name], "--socket", path)

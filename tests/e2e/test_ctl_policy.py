@@ -125,6 +125,19 @@ def test_a_file_of_errors_stays_a_screenful_of_megabytes(write):
     assert sum("the others are not told" in e["message"] for e in errors) == 1
 
 
+def test_what_does_not_fit_is_sorted_by_place_too(write):
+    """Found in the order of the tables: longest prefixes of the lowest addresses first."""
+    document = policy.suite()
+    document["profiles"][0]["egress"]["rules"] = [
+        {"action": "allow", "cidr": f"10.{net}.0.0/16", "ports": [port]}
+        for net in (3, 1, 2)
+        for port in range(1, 131, 2)
+    ]
+    errors = check(write(document), 1)["errors"]
+    assert len(errors) == 3
+    assert all("can match 65 rules" in e["message"] for e in errors)
+
+
 def test_the_file_is_named_as_given(write, tmp_path, monkeypatch):
     write("{}")
     monkeypatch.chdir(tmp_path)

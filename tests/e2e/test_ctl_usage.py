@@ -96,6 +96,8 @@ WRONG = {
     ),
     "resumed workload": (["resume", "--workload", "."], "--workload: '.' is not a cgroup path"),
     "confirm": (["policy", "apply", "f", "--confirm", "soon"], "--confirm: 'soon' is not"),
+    "confirm too late": (["policy", "apply", "f", "--confirm", "367d"], "'367d' is more than 366d"),
+    "too long a pause": (["pause", "--for", "8785h", "--reason", "x"], "'8785h' is more than 366d"),
     "dry and confirmed": (
         ["policy", "apply", "f", "--dry-run", "--confirm", "1m"],
         "--dry-run and --confirm exclude each other",

@@ -14,6 +14,11 @@ HOUR, DAY = 3600, 24 * 3600
 
 
 @pytest.fixture
+def small_segments(daemon):
+    daemon.config.write_text('{"journal": {"segment_bytes": 4096}}')
+
+
+@pytest.fixture
 def clock(daemon):
     """set(seconds): the daemon's wall clock is so far ahead of ours from now on; it runs."""
     ahead = daemon.dir / "ahead"
@@ -101,3 +106,20 @@ def test_a_rule_that_expired_by_a_wrong_clock_counts_again(daemon, world, troupe
     assert not is_open(app, world)
     clock(0)
     wait_for("the rule to count again", lambda: is_open(app, world), 5)
+
+
+def test_a_wrong_clock_makes_no_record_old(daemon, world, troupe, small_segments, clock):
+    """The journal keeps 90 days: evidence of today survives a clock that is a year ahead."""
+    app = troupe.get("app")
+
+    def fill() -> None:
+        before = len(list(daemon.state.rglob("*.jsonl")))
+        while len(list(daemon.state.rglob("*.jsonl"))) < before + 2:
+            assert not is_open(app, world)
+            daemon.http("POST", "/v1/flush")
+
+    fill()
+    clock(365 * DAY)
+    fill()
+    seqs = [e["seq"] for e in daemon.events()]
+    assert seqs == list(range(1, len(seqs) + 1))

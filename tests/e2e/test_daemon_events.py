@@ -134,3 +134,17 @@ def test_sequence_has_no_gap(ztad):
     seqs = [e["seq"] for e in ztad.events()]
     assert seqs == list(range(1, len(seqs) + 1))
     assert ztad.get("status")["journal"]["seq"] == seqs[-1]
+
+
+def test_allowed_calls_are_told_when_asked_for(daemon, world, troupe):
+    daemon.config.write_text('{"log_allowed": true}')
+    daemon.start()
+    seq, port = daemon.last_seq(), world.port()
+    troupe.get("app").tcp().connect((w.PE, port))
+    deny(troupe.get("app"), w.PUBLIC, port)
+    denied = daemon.wait_event("the denial", lambda e: e.get("verdict") == "deny", after=seq)
+    told = daemon.wait_event("the call", lambda e: e.get("verdict") == "allow", after=seq)
+    assert (told["type"], told["reason"], told["row"]) == ("egress", "private-link", 12)
+    assert told["destination"] == {"address": w.PE, "port": port, "protocol": "tcp"}
+    assert told["service"] == "openai" and told["seq"] < denied["seq"]
+    assert daemon.get("status")["decisions"] == {"allow": 1, "deny": 1, "audit": 0}

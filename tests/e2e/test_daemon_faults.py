@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -221,6 +222,29 @@ def test_journal_disk_full(daemon, small_disk, world, troupe):
     wait_for("kernel count = recorded + held + lost", all_told, 10)
     seqs = [e["seq"] for e in daemon.events()]
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+@pytest.mark.parametrize("what", ["the directory", "the file"])
+def test_journal_removed_while_it_is_written(daemon, world, troupe, what):
+    """It goes on in a new one, with the next number, and says what happened."""
+    daemon.start()
+    deny(troupe.get("app"), w.PUBLIC, world.port())
+    daemon.wait_event("the first", lambda e: e.get("verdict") == "deny")
+    last, log = daemon.last_seq(), daemon.events()[-1]["log"]
+    journal = daemon.state / "journal"
+    for path in [journal] if what == "the directory" else list(journal.glob("*.jsonl")):
+        (shutil.rmtree if path.is_dir() else Path.unlink)(path)
+    port = world.port()
+    deny(troupe.get("app"), w.PUBLIC, port)
+    daemon.wait_event("the second", lambda e: e.get("destination", {}).get("port") == port)
+    wait_for("all to be well", lambda: daemon.get("status")["healthy"])
+    assert [e["seq"] for e in daemon.events()] == [last + 1, last + 2]
+    assert {e["log"] for e in daemon.events()} == {log}
+    assert daemon.events()[-1]["reason"] == "journal-recovered"
+    assert daemon.ctl_code("events")[1] == daemon.events()
+    daemon.kill()
+    daemon.start()
+    assert daemon.last_seq() == last + 3
 
 
 def test_state_directory_that_cannot_be(daemon):

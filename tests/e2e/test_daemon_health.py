@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readiness, health, metrics, the service manager's protocol, the heartbeat."""
 
+import random
+import signal
 import socket
+import threading
 import time
 
 import pytest
 
 from zt import policy
 from zt import world as w
+from zt.rewriter import Rewriter
 from zt.sh import wait_for
 
 
@@ -44,6 +48,63 @@ def test_service_manager_is_told(daemon):
     assert any(line.startswith("MONOTONIC_USEC=") for line in manager.said)
     daemon.stop()
     assert manager.heard("STOPPING=1")
+
+
+def test_a_self_test_that_sees_no_denial_is_said(daemon, cgroups):
+    """A program above ours turns each refusal into success: nobody is told that it enforces."""
+    manager = Manager(str(daemon.dir / "notify"))
+    with Rewriter(cgroups.base, "forgive"):
+        daemon.spawn(env={"NOTIFY_SOCKET": str(daemon.dir / "notify")})
+        daemon.wait_up(healthy=False)
+        wait_for("the failure", lambda: "self-test failed" in daemon.log_tail())
+        code, why = daemon.metrics("/readyz")
+        assert code == 503 and why == "self-test: a connection to 192.0.2.1 was not refused\n"
+        assert daemon.metrics("/healthz")[0] == 200
+        assert daemon.metric("zta_hooks_effective") == 0
+        assert {p["id"] for p in daemon.get("status")["problems"]} == {"self-test", "partial"}
+        assert daemon.ctl_code("status")[0] == 1
+        assert not manager.heard("READY=1")
+    wait_for("READY=1", lambda: manager.heard("READY=1"), 5)
+    assert daemon.get("status")["healthy"] and daemon.metrics("/readyz")[0] == 200
+    said = [e["outcome"] for e in daemon.events() if e["reason"] == "self-test"]
+    assert said == ["failed", "passed"]
+
+
+@pytest.mark.parametrize("adopted", [False, True], ids=["first start", "restart"])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_asked_to_end_while_it_starts(daemon, troupe, world, adopted, sig):
+    """It ends cleanly at the next stage: enforcement as before, or all of it, never a half."""
+    rng = random.Random(sig)
+
+    def links() -> set[str]:
+        return {path.name for path in daemon.bpffs.glob("links/*")}
+
+    daemon.start()
+    all_links = links()
+    daemon.stop()
+    if not adopted:
+        daemon.detach()
+    for _ in range(4):
+        daemon.spawn()
+        wait_for("it to begin", lambda: (daemon.run / "ztad.lock").exists())
+        threading.Event().wait(rng.uniform(0.02, 0.4))  # the moment is what varies
+        assert daemon.stop(sig) == 0
+        left = links()
+        assert left == all_links or not (left or adopted), left
+        assert bool(list(daemon.bpffs.glob("v*/*"))) == bool(left)
+        daemon.run.joinpath("ztad.lock").unlink()
+
+
+def test_asked_to_reload_while_it_starts(daemon):
+    daemon.spawn()
+    wait_for("it to begin", lambda: (daemon.run / "ztad.lock").exists())
+    for _ in range(10):
+        daemon.proc.send_signal(signal.SIGHUP)
+    daemon.wait_up()
+    wait_for(
+        "the reload to be counted",
+        lambda: daemon.metric('zta_policy_reloads_total{result="unchanged"}') > 0,
+    )
 
 
 def test_ready_within_ten_seconds_with_a_thousand_rules(daemon):

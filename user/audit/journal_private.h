@@ -38,6 +38,8 @@ struct spool {
 	int fd;		       /* being written; -1: none yet */
 	struct segment active; /* its bytes: up to the end of the last whole line */
 	uint64_t born_ns;      /* Unix time */
+	int64_t clock_ahead;   /* of the wall clock over the time since boot, ns */
+	uint64_t keep_until;   /* CLOCK_BOOTTIME: nothing goes for its age before */
 	bool torn;	       /* the file is longer than that */
 	struct segments closed;
 	uint64_t closed_bytes;

@@ -18,7 +18,9 @@
 #include "base/file.h"
 #include "base/str.h"
 
-#define AGE_PARTS 8 /* a segment covers at most this part of the retention time */
+#define AGE_PARTS      8 /* a segment covers at most this part of the retention time */
+#define CLOCK_STEP_NS  (3600 * (int64_t)NS_PER_S)
+#define CLOCK_GRACE_NS (24 * 3600 * NS_PER_S)
 
 /* A file of the directory; its path is needed for nothing but replacing it atomically. */
 static int write_log_id(struct spool *s)
@@ -130,13 +132,10 @@ static int open_files(struct spool *s)
 	return open_last(s, last);
 }
 
-int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
+static int open_dir(struct spool *s, struct diag *d)
 {
-	int r;
+	int r = file_mkdir_p(s->dir, 0700);
 
-	s->dir_fd = s->fd = -1;
-	s->next = 1;
-	r = file_mkdir_p(s->dir, 0700);
 	if (r < 0)
 		return diag_set(d, r, "cannot make the directory '%s':", s->dir);
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -146,6 +145,19 @@ int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
 		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
 		return diag_set(d, r, "another process writes the journal in '%s'", s->dir);
 	}
+	return 0;
+}
+
+int spool_open(struct spool *s, unsigned int fsync_ms, struct diag *d)
+{
+	int r;
+
+	s->dir_fd = s->fd = -1;
+	s->next = 1;
+	s->clock_ahead = (int64_t)(clock_real_ns() - clock_boot_ns());
+	r = open_dir(s, d);
+	if (r < 0)
+		return r;
 	r = syncer_new(fsync_ms, &s->sync);
 	if (r == 0)
 		r = load_log_id(s);
@@ -197,11 +209,46 @@ static int new_segment(struct spool *s)
 	return 0;
 }
 
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && !st.st_nlink;
+}
+
+/*
+ * Somebody removed what is written to: nobody would ever read it. The next try goes to a new file,
+ * in a new directory if need be; that this one fails makes the journal tell of it.
+ */
+static int start_over(struct spool *s)
+{
+	struct diag d;
+	int r = 0;
+
+	cleanup_close(&s->fd);
+	s->fd = -1;
+	s->active = (struct segment){ 0 };
+	s->torn = s->log_id_saved = false;
+	if (s->dir_fd < 0 || is_removed(s->dir_fd)) {
+		cleanup_close(&s->dir_fd);
+		segments_free(&s->closed);
+		s->closed_bytes = 0;
+		r = open_dir(s, &d);
+		if (r < 0) {
+			cleanup_close(&s->dir_fd);
+			s->dir_fd = -1;
+		}
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
 /* Everything that must be right before a line may be written. */
 static int prepare(struct spool *s, size_t len)
 {
 	int r;
 
+	if (s->dir_fd < 0 || is_removed(s->dir_fd) || (s->fd >= 0 && is_removed(s->fd)))
+		return start_over(s);
 	if (!s->log_id_saved) {
 		r = write_log_id(s);
 		if (r < 0)
@@ -265,9 +312,25 @@ int spool_write(struct spool *s, const char *text, size_t len)
 	return 0;
 }
 
+/*
+ * Age goes by the wall clock, and one that was set wrong makes everything old. What is removed is
+ * gone for good, so for a day after a step nothing is removed for its age.
+ */
+static bool is_clock_trusted(struct spool *s)
+{
+	int64_t ahead = (int64_t)(clock_real_ns() - clock_boot_ns()), step = ahead - s->clock_ahead;
+
+	if (step > CLOCK_STEP_NS || step < -CLOCK_STEP_NS) {
+		s->clock_ahead = ahead;
+		s->keep_until = clock_boot_ns() + CLOCK_GRACE_NS;
+	}
+	return clock_boot_ns() >= s->keep_until;
+}
+
 void spool_retain(struct spool *s)
 {
 	uint64_t now = clock_real_ns();
+	bool trusted = is_clock_trusted(s);
 	char name[SEGMENT_NAME_LEN];
 
 	if (s->active.bytes && now > s->born_ns + s->retain_ns / AGE_PARTS)
@@ -276,7 +339,7 @@ void spool_retain(struct spool *s)
 		const struct segment *first = &s->closed.v[0];
 
 		if (s->closed_bytes + s->active.bytes <= s->retain_bytes &&
-		    now <= first->changed_ns + s->retain_ns)
+		    (!trusted || now <= first->changed_ns + s->retain_ns))
 			return;
 		segment_name(first->first, name);
 		if (unlinkat(s->dir_fd, name, 0) < 0 && errno != ENOENT)

@@ -339,7 +339,9 @@ int control_unreachable(int r)
 	switch (r) {
 	case -ENOENT:
 	case -ENOTDIR:
+	case -ELOOP:
 	case -ENAMETOOLONG:
+	case -EPROTOTYPE: /* a socket, but none that speaks HTTP */
 	case -ECONNREFUSED:
 	case -ECONNRESET:
 	case -ETIMEDOUT:

@@ -22,6 +22,8 @@
 #define NO_GROUP ((gid_t)-1)
 #define JSON	 "application/json"
 
+#define METHODS_LEN 32
+
 struct control_server {
 	struct httpd *httpd;
 	struct control_opts o;
@@ -141,12 +143,24 @@ static int judge_query(const struct control_verb *verb, struct httpd_req *http, 
 	return 0;
 }
 
+/* "GET, POST": a path has each method once at most. */
+static void methods_of(const struct control_server *s, const char *path, char ret[METHODS_LEN])
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < s->o.n_verbs && at < METHODS_LEN; i++)
+		if (!strcmp(s->o.verbs[i].path, path))
+			at += (size_t)snprintf(ret + at, METHODS_LEN - at, "%s%s", at ? ", " : "",
+					       s->o.verbs[i].method);
+}
+
 /* Says what is wrong with a request by its head alone. Returns 0 or a status. */
 static int judge(const struct control_server *s, struct httpd_req *http, struct diag *d)
 {
 	const char *method = httpd_method(http), *path = httpd_path(http);
 	const struct control_verb *any = find(s, path, NULL), *verb = find(s, path, method);
 	bool change = verb ? verb->change : any && any->change;
+	char methods[METHODS_LEN] = "";
 
 	if (!allowed(s, httpd_peer(http), change)) {
 		const char *group = change ? s->o.change_group : s->o.read_group;
@@ -162,8 +176,9 @@ static int judge(const struct control_server *s, struct httpd_req *http, struct 
 		return 404;
 	}
 	if (!verb) {
-		httpd_add_field(http, "Allow", any->method);
-		(void)diag_set(d, 0, "this verb takes %s", any->method);
+		methods_of(s, path, methods);
+		httpd_add_field(http, "Allow", methods);
+		(void)diag_set(d, 0, "this verb takes %s", methods);
 		return 405;
 	}
 	return judge_query(verb, http, d);

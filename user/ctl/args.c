@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#define DURATION_MAX_S (366ULL * 24 * 3600) /* as the daemon has it */
+
 const struct ctl_option ctl_global_options[] = {
 	{ "output", 'o', "FORMAT", "table (default) or json", 0 },
 	{ "socket", 0, "PATH", "control socket (or ZTA_SOCKET); default " CTL_SOCKET_DEFAULT, 0 },
@@ -297,6 +299,8 @@ enum ctl_exit args_duration(const struct ctl_args *a, const char *name, uint64_t
 	if (duration_parse(text, &ns) < 0 || ns < NS_PER_S)
 		return ctl_usage("--%s: '%s' is not a duration like 90s, 10m, 24h or 90d", name,
 				 text);
+	if (ns / NS_PER_S > DURATION_MAX_S)
+		return ctl_usage("--%s: '%s' is more than 366d", name, text);
 	*ret_s = ns / NS_PER_S;
 	return CTL_OK;
 }

@@ -39,8 +39,6 @@ static enum ctl_exit judge(const struct ctl *c, const struct ctl_args *a,
 
 	if (json_array_size(errors))
 		r = document_refuse(c, a->operand, errors);
-	else if (reply->status == 400)
-		r = ctl_fail(c, CTL_FAILED, "refused", "%s", print_string(v, "detail"));
 	else if (reply->status != 200)
 		r = call_refused(c, reply->status, reply->body, reply->len);
 	else if (!v)

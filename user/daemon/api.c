@@ -11,6 +11,7 @@
 #include "control/server.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
+#include "daemon/recall.h"
 #include "metrics/expose.h"
 
 static const struct control_verb verbs[] = {
@@ -74,6 +75,7 @@ void api_down(struct daemon *d)
 {
 	expose_free(d->expose);
 	d->expose = NULL;
+	recall_down(d);
 	control_server_free(d->control);
 	d->control = NULL;
 }

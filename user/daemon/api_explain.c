@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/journal.h"
-#include "audit/reader.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/str.h"
@@ -20,6 +18,7 @@
 #include "daemon/local.h"
 #include "daemon/pause.h"
 #include "daemon/quarantine.h"
+#include "daemon/recall.h"
 #include "daemon/target.h"
 #include "policy/check.h"
 #include "policy/compile.h"
@@ -29,91 +28,6 @@
 
 #define ANSWERS_MAX 256
 #define HOSTS_MAX   16
-
-/* --- a record of the journal */
-
-struct found {
-	json_t *record;
-};
-
-static int take_line(void *ctx, const char *line, size_t len)
-{
-	struct found *f = ctx;
-
-	json_decref(f->record);
-	f->record = json_loadb(line, len, 0, NULL);
-	return 0;
-}
-
-static void copy(json_t *to, const char *name, json_t *from, const char *member)
-{
-	json_t *v = json_object_get(from, member);
-
-	if (v)
-		(void)json_object_set(to, name, v); /* a member less, if memory is short */
-}
-
-/* What was decided then, in the shape of an answer about now. */
-static json_t *record_json(json_t *record)
-{
-	static const char *const same[] = { "seq",  "time",    "type",	 "verdict",	"reason",
-					    "row",  "service", "rule",	 "hint",	"count",
-					    "hook", "called",  "answer", "server_name", NULL };
-	static const char *const where[] = {
-		"address", "carried", "port", "protocol", "name", NULL
-	};
-	const char *verdict = json_string_value(json_object_get(record, "verdict"));
-	json_t *destination = json_object_get(record, "destination");
-	json_t *workload = json_object_get(record, "workload");
-	bool enforced = verdict && strcmp(verdict, "audit") != 0;
-	json_t *o = json_pack("{s:s, s:b}", "mode", enforced ? "enforce" : "audit", "enforced",
-			      enforced);
-
-	if (!o)
-		return NULL;
-	for (size_t i = 0; same[i]; i++)
-		copy(o, same[i], record, same[i]);
-	for (size_t i = 0; where[i]; i++)
-		copy(o, where[i], destination, where[i]);
-	copy(o, "profile", workload, "profile");
-	copy(o, "cgroup", workload, "cgroup");
-	return o;
-}
-
-static int explain_record(struct daemon *d, struct control_req *req, const char *seq)
-{
-	static const char *const denials[] = { "deny", "audit" };
-	struct journal_filter filter = { .last = 1 };
-	struct found f = { 0 };
-	json_t *o;
-	int r;
-
-	if (!d->journal)
-		return diag_set(control_diag(req), -EAGAIN, "the journal cannot be opened");
-	if (seq) {
-		char *end;
-
-		filter.seq = strtoull(seq, &end, 10);
-		if (*seq < '0' || *seq > '9' || *end || !filter.seq)
-			return diag_set(control_diag(req), -EINVAL,
-					"event: \"%s\" is not a number from 1", seq);
-	} else {
-		filter.verdicts = denials;
-		filter.n_verdicts = 2;
-	}
-	r = journal_read(journal_dir(d->journal), &filter, take_line, &f, control_diag(req));
-	if (r < 0)
-		return r;
-	if (!f.record || !json_object_get(f.record, "verdict")) {
-		json_decref(f.record);
-		return diag_set(control_diag(req), -ENOENT, "%s",
-				seq ? "no decision has this number" : "nothing was denied yet");
-	}
-	o = record_json(f.record);
-	json_decref(f.record);
-	control_reply(req, 200, o);
-	return 0;
-}
 
 /* --- a question */
 
@@ -329,7 +243,7 @@ int api_explain(struct control_req *req, void *ctx)
 		return diag_set(control_diag(req), -EINVAL,
 				"give one of addr, name, event and last");
 	if (event || last)
-		return explain_record(d, req, event);
+		return recall_begin(d, req, event);
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;

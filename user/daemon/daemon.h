@@ -25,6 +25,7 @@ struct monitor;
 struct names;
 struct pause;
 struct quarantine;
+struct recall;
 struct registry;
 struct reload;
 struct resolve_check;
@@ -43,6 +44,7 @@ struct daemon {
 	uint64_t journal_tried;	 /* CLOCK_MONOTONIC ns of the last attempt to open it */
 	uint64_t journal_lost;	 /* decisions that were never handed to a journal */
 	struct control_server *control;
+	struct recall *recalls; /* searches of the journal that a client waits for */
 	struct expose *expose;
 	struct kern *kern;
 	struct registry *registry;

@@ -57,7 +57,7 @@ bool health_ready(struct daemon *d, struct buf *why)
 		return true;
 	if (why)
 		(void)buf_printf(
-			why, "%s%s%s%s\n", hooks.len ? "hooks: " : "", hooks.len ? hooks.data : "",
+			why, "%s%s%s%s", hooks.len ? "hooks: " : "", hooks.len ? hooks.data : "",
 			tested	    ? ""
 			: hooks.len ? "; self-test: "
 				    : "self-test: ",

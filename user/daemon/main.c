@@ -152,12 +152,42 @@ static bool concerns(const struct daemon *d, const struct stage *s)
 	return s->restore || d->options.action == OPTIONS_RUN;
 }
 
-/* Return: stages that are up, or half up when the last one failed (*ret_r < 0). */
+/*
+ * While it starts, signals wait: one that ends the daemon is obeyed between two stages, so that
+ * nothing half done stays behind; SIGHUP once there is a policy to reload.
+ */
+static void let_signals_wait(int how)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* these fail for signals that do not exist */
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(how, &set, NULL);
+}
+
+static bool is_asked_to_end(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 &&
+	       (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1);
+}
+
+/*
+ * Return: stages that are up, or half up when the last one failed (*ret_r < 0). Fewer than all
+ * without a failure: somebody wants it to end.
+ */
 static size_t bring_up(struct daemon *d, int *ret_r)
 {
 	struct diag diag = { 0 };
 
 	for (size_t i = 0; i < N_STAGES; i++) {
+		if (is_asked_to_end()) {
+			log_info("daemon: asked to end while starting stage=%s", stages[i].name);
+			return i;
+		}
 		if (!concerns(d, &stages[i]) || !stages[i].up)
 			continue;
 		*ret_r = stages[i].up(d, &diag);
@@ -187,8 +217,10 @@ static int serve(struct daemon *d)
 {
 	struct loop_event *term = loop_add_signal(d->loop, SIGTERM, asked_to_end, d);
 	struct loop_event *interrupt = loop_add_signal(d->loop, SIGINT, asked_to_end, d);
-	int r = term && interrupt ? loop_run(d->loop) : -ENOMEM;
+	int r;
 
+	let_signals_wait(SIG_UNBLOCK); /* those that came are there now */
+	r = term && interrupt ? loop_run(d->loop) : -ENOMEM;
 	loop_event_free(term);
 	loop_event_free(interrupt);
 	(void)notify_send("STOPPING=1"); /* it will see us end */
@@ -216,8 +248,10 @@ static int run(const struct options *o)
 	d->started = clock_mono_ns();
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* glibc would raise it with each of them */
 	(void)umask(022); /* cannot fail; the modes of files are given where they are made */
+	if (o->action == OPTIONS_RUN)
+		let_signals_wait(SIG_BLOCK);
 	up = bring_up(d, &r);
-	if (r == 0 && o->action == OPTIONS_RUN)
+	if (r == 0 && o->action == OPTIONS_RUN && up == N_STAGES)
 		r = serve(d);
 	bring_down(d, up);
 	free(d);

@@ -181,8 +181,6 @@ static void beat(struct daemon *d)
 	look_at_hooks(d);
 	if (d->monitor->local_failed)
 		sync_local(d);
-	if (d->inforce->unsaved)
-		inforce_save(d);
 }
 
 static int64_t clock_ahead(void)
@@ -214,6 +212,8 @@ static void tick(void *ctx)
 	notes_tick(d);
 	expiry_tick(d);
 	inforce_tidy(d);
+	if (d->inforce->unsaved)
+		inforce_save(d);
 	if (m->ticks % HEARTBEAT_S == 0)
 		beat(d);
 	if (m->ticks % FLUSH_S == 0)

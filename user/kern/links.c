@@ -23,10 +23,12 @@
 #include "kern/object.h"
 #include "kern/object_private.h"
 
-#define QUERY_MAX   512 /* programs of all cgroups above ours together, 64 each */
-#define MKDIR_LINK  "mkdir"
-#define MKDIR_TP    "cgroup_mkdir"
-#define FAMILY_LINK "family"
+#define QUERY_MAX    512 /* programs of all cgroups above ours together, 64 each */
+#define MKDIR_LINK   "mkdir"
+#define MKDIR_TP     "cgroup_mkdir"
+#define RELEASE_LINK "release"
+#define RELEASE_TP   "cgroup_release"
+#define FAMILY_LINK  "family"
 
 #define HOOK_TEXT(sym, text) text,
 static const char *const hook_names[ZTA_HOOK_COUNT + 1] = { ZTA_HOOKS(HOOK_TEXT) NULL };
@@ -130,11 +132,12 @@ static int renew(const struct kern *k, enum zta_hook hook, struct diag *d)
 /*
  * The raw tracepoint's link refuses other programs: the new one is attached before the old one
  * goes; for a moment both run, and the second finds its work done. When this load is without it,
- * the one of the same layout that is pinned goes on.
+ * the one of the same layout that is pinned goes on. Without the second tracepoint, of cgroups that
+ * went, the daemon removes their entries.
  */
 static int renew_mkdir(struct kern *k, struct diag *d)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = -1, released = -1;
 	int r;
 
 	if (!k->has_mkdir) {
@@ -149,7 +152,11 @@ static int renew_mkdir(struct kern *k, struct diag *d)
 		return 0;
 	}
 	r = pins_put_link(&k->pins, MKDIR_LINK, fd);
-	return r < 0 ? diag_set(d, r, "cannot pin the cgroup_mkdir link:") : 0;
+	if (r < 0)
+		return diag_set(d, r, "cannot pin the cgroup_mkdir link:");
+	released = bpf_raw_tracepoint_open(RELEASE_TP, k->prog[KERN_PROG_RELEASE]);
+	r = released < 0 ? 0 : pins_put_link(&k->pins, RELEASE_LINK, released);
+	return r < 0 ? diag_set(d, r, "cannot pin the cgroup_release link:") : 0;
 }
 
 /* The same for the LSM program. */
@@ -176,12 +183,14 @@ static int renew_family(struct kern *k, struct diag *d)
 /* What another version pinned, and is of no use to this one. */
 static int drop_leftovers(struct kern *k)
 {
-	const char *keep[ZTA_HOOK_COUNT + 3] = {};
+	const char *keep[ZTA_HOOK_COUNT + 4] = {};
 	int n = ZTA_HOOK_COUNT, r;
 
 	memcpy(keep, hook_names, sizeof(hook_names));
-	if (k->has_mkdir)
+	if (k->has_mkdir) {
 		keep[n++] = MKDIR_LINK;
+		keep[n++] = RELEASE_LINK;
+	}
 	if (k->has_family)
 		keep[n++] = FAMILY_LINK;
 	r = pins_drop_links(&k->pins, keep);

@@ -15,7 +15,8 @@
  *   other. Maps with a version of their own (notes of sockets, UDP peers, rings, fold table,
  *   counters) are shared with the old set when that version is equal; else they start empty.
  *
- * zta_mkdir is a luxury: without tracepoints, CAP_PERFMON or BTF the rest is loaded without it. So
+ * zta_mkdir (and with it zta_release, which tidies up after it) is a luxury: without tracepoints,
+ * CAP_PERFMON or BTF the rest is loaded without it. So
  * is zta_family: it is tried only where BPF LSM is active, since elsewhere it may load, attach and
  * never run.
  * Kernels before 5.11 charge maps to RLIMIT_MEMLOCK; libbpf raises it where CAP_SYS_RESOURCE lets.
@@ -41,12 +42,13 @@
 #define MAP_VERSION(sym, name, version) version,
 
 const char *const kern_prog_names[KERN_PROG_COUNT] = {
-	[ZTA_HOOK_CONNECT4] = "zta_connect4",  [ZTA_HOOK_CONNECT6] = "zta_connect6",
-	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",  [ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
-	[ZTA_HOOK_SOCK_CREATE] = "zta_create", [ZTA_HOOK_SOCKOPS] = "zta_sockops",
-	[ZTA_HOOK_EGRESS] = "zta_egress",      [ZTA_HOOK_INGRESS] = "zta_ingress",
-	[KERN_PROG_MKDIR] = "zta_mkdir",       [KERN_PROG_FAMILY] = "zta_family",
-	[KERN_PROG_FLUSH] = "zta_flush",       [KERN_PROG_DECIDE] = "zta_decide_test",
+	[ZTA_HOOK_CONNECT4] = "zta_connect4",	[ZTA_HOOK_CONNECT6] = "zta_connect6",
+	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",	[ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
+	[ZTA_HOOK_SOCK_CREATE] = "zta_create",	[ZTA_HOOK_SOCKOPS] = "zta_sockops",
+	[ZTA_HOOK_EGRESS] = "zta_egress",	[ZTA_HOOK_INGRESS] = "zta_ingress",
+	[KERN_PROG_MKDIR] = "zta_mkdir",	[KERN_PROG_RELEASE] = "zta_release",
+	[KERN_PROG_FAMILY] = "zta_family",	[KERN_PROG_FLUSH] = "zta_flush",
+	[KERN_PROG_DECIDE] = "zta_decide_test",
 };
 const char *const kern_map_names[KERN_MAP_COUNT] = { KERN_MAPS(MAP_NAME) };
 static const uint32_t map_versions[KERN_MAP_COUNT] = { KERN_MAPS(MAP_VERSION) };
@@ -161,7 +163,7 @@ static int take_fds(struct kern *k, struct bpf_object *obj, struct diag *d)
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj,
 									    kern_prog_names[i]);
 
-		if ((i == KERN_PROG_MKDIR && !k->has_mkdir) ||
+		if (((i == KERN_PROG_MKDIR || i == KERN_PROG_RELEASE) && !k->has_mkdir) ||
 		    (i == KERN_PROG_FAMILY && !k->has_family))
 			continue;
 		k->prog[i] = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3) : -1;
@@ -189,6 +191,7 @@ static int load_with(struct kern *k, bool mkdir_too, bool family_too, struct dia
 	if (!skel)
 		return diag_set(d, -errno, "cannot open the programs: %s", first_line);
 	choose(skel->obj, KERN_PROG_MKDIR, mkdir_too);
+	choose(skel->obj, KERN_PROG_RELEASE, mkdir_too);
 	choose(skel->obj, KERN_PROG_FAMILY, family_too);
 	r = take_templates(k, skel->obj, d);
 	if (!r && (k->adopted || k->old_layout))

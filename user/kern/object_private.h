@@ -53,6 +53,7 @@ _Static_assert((int)KERN_MAP_NODES == (int)KERN_TABLE_NODES, "tables come first"
 /* Programs: the hooks in the order of enum zta_hook, then those without a cgroup. */
 enum kern_prog {
 	KERN_PROG_MKDIR = ZTA_HOOK_COUNT,
+	KERN_PROG_RELEASE, /* goes with MKDIR */
 	KERN_PROG_FAMILY,
 	KERN_PROG_FLUSH,
 	KERN_PROG_DECIDE, /* for tests */

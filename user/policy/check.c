@@ -15,7 +15,9 @@ int policy_check(const char *text, size_t len, const struct compile_opts *o,
 	r = policy_parse(text, len, &ret->errors, &ret->warnings, &ret->policy);
 	if (r < 0)
 		return r;
-	return policy_compile(ret->policy, o, &ret->image, &ret->errors);
+	r = policy_compile(ret->policy, o, &ret->image, &ret->errors);
+	diag_list_sort(&ret->errors); /* what does not fit is found in the order of tables */
+	return r;
 }
 
 void policy_check_free(struct policy_check *c)

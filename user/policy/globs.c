@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "policy/compile.h"
 #include "policy/globs_width.h"
+#include "zta_glob.h"
 
 #define ROOT 1U
 
@@ -88,8 +89,8 @@ static void add_literal(struct tree *t, uint32_t parent, uint32_t child, const c
 
 static void add_glob(struct tree *t, uint32_t parent, uint32_t child, const char *text, size_t len)
 {
-	size_t prefix = (size_t)((const char *)memchr(text, '*', len) - text);
-	size_t suffix = len - prefix - 1;
+	const char *first = memchr(text, '*', len), *last = memrchr(text, '*', len);
+	size_t prefix = (size_t)(first - text), suffix = len - (size_t)(last - text) - 1;
 	struct edge *e;
 
 	t->need_edges++;
@@ -101,7 +102,13 @@ static void add_glob(struct tree *t, uint32_t parent, uint32_t child, const char
 				      .prefix_len = (uint16_t)prefix,
 				      .suffix_len = (uint16_t)suffix } };
 	memcpy(e->glob.prefix, text, prefix);
-	memcpy(e->glob.suffix + ZTA_COMPONENT_LEN - suffix, text + prefix + 1, suffix);
+	memcpy(e->glob.suffix + ZTA_COMPONENT_LEN - suffix, last + 1, suffix);
+	for (; first <= last; first++) {
+		if (*first == '*')
+			e->glob.stays |= 1ULL << e->glob.middle_len;
+		else
+			e->glob.middle[e->glob.middle_len++] = *first; /* fits, by the parser */
+	}
 }
 
 /* A new node below @parent, or 0 when there is no room. */
@@ -283,10 +290,16 @@ static uint32_t find_literal(const struct image_patterns *patterns, uint32_t nod
 
 bool globs_match(const struct zta_glob *g, const char *name, size_t len)
 {
-	return len >= (size_t)g->prefix_len + g->suffix_len &&
-	       !memcmp(g->prefix, name, g->prefix_len) &&
-	       !memcmp(g->suffix + ZTA_COMPONENT_LEN - g->suffix_len, name + len - g->suffix_len,
-		       g->suffix_len);
+	uint64_t state = 1;
+
+	if (len < (size_t)g->prefix_len + g->suffix_len ||
+	    memcmp(g->prefix, name, g->prefix_len) != 0 ||
+	    memcmp(g->suffix + ZTA_COMPONENT_LEN - g->suffix_len, name + len - g->suffix_len,
+		   g->suffix_len) != 0)
+		return false;
+	for (size_t i = g->prefix_len; i + g->suffix_len < len; i++)
+		state = zta_glob_middle_step(g, state, (unsigned char)name[i]);
+	return state >> g->middle_len & 1;
 }
 
 void globs_step(const struct image_patterns *patterns, unsigned slot,
@@ -322,13 +335,25 @@ void globs_step(const struct image_patterns *patterns, unsigned slot,
 
 static bool component_matches(const char *pattern, size_t n, const char *name, size_t len)
 {
-	const char *star = memchr(pattern, '*', n);
-	size_t prefix = star ? (size_t)(star - pattern) : n, suffix = n - prefix - (star ? 1 : 0);
+	size_t p = 0, i = 0, star = n, from = 0;
 
-	if (star ? len < prefix + suffix : len != n)
-		return false;
-	return !memcmp(pattern, name, prefix) &&
-	       !memcmp(pattern + n - suffix, name + len - suffix, suffix);
+	while (i < len) {
+		if (p < n && pattern[p] == '*') {
+			star = p++;
+			from = i;
+		} else if (p < n && pattern[p] == name[i]) {
+			p++;
+			i++;
+		} else if (star < n) { /* the last '*' takes one byte more */
+			p = star + 1;
+			i = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < n && pattern[p] == '*')
+		p++;
+	return p == n;
 }
 
 /* Does the pattern match the path or one above it? */

@@ -3,7 +3,8 @@
  * Theory of operation
  *
  * Which children of a node can one name reach together? A literal one, and with it every glob that
- * matches that name; or globs alone: those whose prefixes begin alike and whose suffixes end alike.
+ * matches that name; or globs alone: those whose prefixes begin alike and whose suffixes end alike
+ * (what stands between two '*' can only make them fewer).
  * Each such set is found from its longest prefix and longest suffix. The widest level below a node
  * is that of the set whose members' own widths add up to most; children have higher numbers than
  * their parents, so one pass from the last node to the first has them at hand.

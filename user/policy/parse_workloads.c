@@ -8,15 +8,17 @@
 /* What is wrong with a component of a cgroup pattern, or NULL. */
 static const char *component_error(const char *s, size_t n)
 {
-	const char *star = memchr(s, '*', n);
+	const char *first = memchr(s, '*', n), *last = memrchr(s, '*', n);
+	size_t middle = 0;
 
+	for (; first && first < last; first++)
+		middle += *first != '*';
 	if (s[0] == '.' && (n == 1 || (n == 2 && s[1] == '.')))
 		return "has a component \".\" or \"..\"";
 	if (n >= ZTA_COMPONENT_LEN)
 		return "has a component of more than 127 bytes";
-	if (star && memchr(star + 1, '*', n - (size_t)(star + 1 - s)))
-		return "has two '*' in one component: use one, or list the names in entries of "
-		       "their own";
+	if (middle >= ZTA_MIDDLE_LEN)
+		return "has more than 63 bytes between the first and the last '*' of a component";
 	return NULL;
 }
 

@@ -139,13 +139,17 @@ class Daemon:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def detach(self) -> None:
+        """ztad --detach: what the last one pinned goes."""
+        subprocess.run(
+            [str(ZTAD), *self.options(False), "--detach"], capture_output=True, check=False
+        )
+
     def close(self) -> None:
         """End it, detach, unmount, remove the directories."""
         if self.proc and self.proc.poll() is None:
             self.kill()
-        subprocess.run(
-            [str(ZTAD), *self.options(False), "--detach"], capture_output=True, check=False
-        )
+        self.detach()
         subprocess.run(["umount", str(self.dir / "bpf")], capture_output=True, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -242,6 +242,10 @@ static void the_wrong_method_is_405_and_says_the_right_one(void **state)
 	assert_non_null(strstr(b.data, "\r\nAllow: GET\r\n"));
 	assert_non_null(strstr(b.data, "\r\nContent-Type: application/json\r\n"));
 	buf_free(&b);
+	ask(dial_unix(d->path), "PUT /v1/policy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+	    &b);
+	assert_non_null(strstr(b.data, "\r\nAllow: GET, POST\r\n"));
+	buf_free(&b);
 }
 
 static void what_http_refuses_has_the_same_shape(void **state)

@@ -14,6 +14,7 @@
 
 #define PATHS_EACH 300
 #define TREES	   200
+#define LONG63	   "012345678901234567890123456789012345678901234567890123456789012"
 
 /* Index in workloads[] by the tree, and the profile that goes with it. */
 static int walk(const struct policy_image *image, const char *path, uint16_t *ret_profile)
@@ -48,8 +49,10 @@ static void assert_agree(const struct compiled *c, const char *path)
 	assert_int_equal(profile, want);
 }
 
-static const char *const pattern_parts[] = { "a", "ab", "a*", "*b", "*", "a*b", "ab*", "b", "x" };
-static const char *const path_parts[] = { "a", "ab", "aab", "b", "x", "abb", "y", "aXb" };
+static const char *const pattern_parts[] = { "a", "ab", "a*",  "*b",   "*",  "a*b",   "ab*",
+					     "b", "x",	"*a*", "a*b*", "**", "*b*a*", "a*ab*b" };
+static const char *const path_parts[] = { "a", "ab",  "aab", "b",      "x",	 "abb",
+					  "y", "aXb", "aba", "aXabXb", "bXabXa", "aabb" };
 
 static void add_path(struct rng *r, struct buf *b, const char *const *parts, unsigned n)
 {
@@ -148,6 +151,38 @@ static void patterns_match_whole_components_and_what_is_below(void **state)
 			  "{'match':{'cgroup':'/system.slice/chat-*.service'},'profile':'closed'},"
 			  "{'match':{'cgroup':'/user.slice/*'},'profile':'no-ai'},"
 			  "{'match':{'cgroup':'/aa*a/'},'profile':'closed'}]");
+	assert_matches(&c, v, sizeof(v) / sizeof(*v));
+	compiled_close(&c);
+}
+
+static void a_component_may_have_several_stars(void **state)
+{
+	static const struct match v[] = {
+		{ "/chat-1-blue.service", 0 },
+		{ "/chat--.service", 0 },
+		{ "/chat-.service", -1 },
+		{ "/xaaab", 1 },
+		{ "/aab", 1 },
+		{ "/ab", -1 },
+		{ "/aaXabYab", 1 },
+		{ "/2zxy", 2 },
+		{ "/2", -1 },
+		/* what prefix and suffix take is not there for the middle */
+		{ "/qaq", -1 },
+		{ "/qabaq", 3 },
+		{ "/x" LONG63 "x", 4 },
+		{ "/x" LONG63, 4 },
+		{ "/x1" LONG63, 4 },
+		{ "/x012345678901234567890123456789012345678901234567890123456789013", -1 },
+	};
+	struct compiled c;
+
+	compiled_open(&c, "'mode':'enforce','workloads':["
+			  "{'match':{'cgroup':'/chat-*-*.service'},'profile':'closed'},"
+			  "{'match':{'cgroup':'/*a*ab'},'profile':'no-ai'},"
+			  "{'match':{'cgroup':'/2**z*'},'profile':'no-ai'},"
+			  "{'match':{'cgroup':'/qa*b*aq'},'profile':'closed'},"
+			  "{'match':{'cgroup':'/*" LONG63 "*'},'profile':'closed'}]");
 	assert_matches(&c, v, sizeof(v) / sizeof(*v));
 	compiled_close(&c);
 }
@@ -295,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_tree_finds_the_first_entry_of_the_list),
 		cmocka_unit_test(patterns_match_whole_components_and_what_is_below),
+		cmocka_unit_test(a_component_may_have_several_stars),
 		cmocka_unit_test(the_first_entry_holds_for_deeper_cgroups_too),
 		cmocka_unit_test(the_root_pattern_matches_everything),
 		cmocka_unit_test(what_the_kernel_could_drop_is_refused),
