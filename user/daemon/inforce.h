@@ -34,7 +34,7 @@ struct inforce {
 	struct policy_brief *brief; /* NULL until the first one */
 	int document;		    /* its bytes, held open; -1 = none */
 	uint32_t generation;
-	unsigned fills; /* counts whatever was put in force, the same document anew too */
+	unsigned fills;		/* counts whatever was put in force, the same document anew too */
 	bool last_good;		/* for want of the file */
 	uint64_t refresh_after; /* CLOCK_MONOTONIC ns: not before, the last attempt failed */
 	bool undocumented;	/* its text could not be written: `document` is memory */
