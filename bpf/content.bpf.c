@@ -78,7 +78,7 @@ int zta_stream_refuse(struct __sk_buff *skb, __u32 room, __u32 reason, __u64 ser
 	c = &r->c;
 	c->who = r->who;
 	c->hook = ZTA_HOOK_EGRESS;
-	c->type = ZTA_EVENT_TLS;
+	c->type = ZTA_EVENT_TLS; /* also of what was given up */
 	c->flags |= ZTA_EVENT_CUT;
 	c->cookie = bpf_get_socket_cookie(skb);
 	c->verdict.services = services;
@@ -306,6 +306,7 @@ int zta_content(struct __sk_buff *skb, __u32 room)
 	if (s->state == ZTA_STREAM_DENIED)
 		s->state = s->denied;
 	r->c.name = 0;
+	r->c.type = ZTA_EVENT_TLS;
 	pattern = zta_content_name(skb, room);
 	if (s->state == ZTA_STREAM_MALFORMED && !(r->seen & ZTA_SEEN_PROXY) &&
 	    zta_content_by(room) != BY_NAME)

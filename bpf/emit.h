@@ -159,6 +159,21 @@ static __always_inline __u64 zta_interval(__u64 age)
 	return age < 600 * NS_PER_S ? 60 * NS_PER_S : 600 * NS_PER_S;
 }
 
+/* A denial that is folded: its connection is to be closed all the same. */
+static __noinline int zta_tell_close(const struct zta_case *c, const struct zta_sock *st)
+{
+	struct zta_event *e = bpf_ringbuf_reserve(&zta_notes, sizeof(*e), 0);
+
+	if (!e) { /* it times out */
+		zta_stat(ZTA_STAT_NOTE_LOST, 1);
+		return 0;
+	}
+	zta_fill_event(e, c, st, bpf_ktime_get_boot_ns());
+	e->type = ZTA_EVENT_CLOSE;
+	bpf_ringbuf_submit(e, 0);
+	return 1;
+}
+
 /* A denial or audit: told at once, or folded. @task: the hook runs in the task that did it. */
 static __noinline int zta_tell(const struct zta_case *c, const struct zta_sock *st, int task)
 {
@@ -239,6 +254,9 @@ static __noinline int zta_tell(const struct zta_case *c, const struct zta_sock *
 		zta_stat(ZTA_STAT_TOLD, n);
 		bpf_ringbuf_submit(e, 0);
 	}
+	/* what was told otherwise names the socket itself */
+	if (!gone && !fresh && (c->flags & ZTA_EVENT_CUT) && c->verdict.verdict == ZTA_VERDICT_DENY)
+		ZTA_READ(zta_tell_close(c, st));
 	return 0;
 }
 

@@ -88,7 +88,8 @@ __noinline __weak int zta_ask_learnt(__u32 room, __u32 carried)
 
 		if (what && zta_is_live(l->v[i].seen, l->v[i].until, grace, now)) {
 			zta_add_pattern(&t, r, fence, what & 0xffff);
-			r->c.name = ZTA_NAME_OF(what);
+			if (!r->c.type) /* else it is about another name */
+				r->c.name = ZTA_NAME_OF(what);
 		}
 	}
 	if (l && zta_is_live(l->other_seen, l->other_until, grace, now))

@@ -187,7 +187,7 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 			if (passed != ZTA_CONTENT_GO_ON)
 				return 0;
 			zta_stream_resume(s);
-		} else if (at >= to) {
+		} else if (at == was) { /* once more after the last octet: that may be the end */
 			return 1;
 		}
 	}

@@ -18,6 +18,7 @@ enum zta_event_type {
 	ZTA_EVENT_DNS,	      /* a query that was refused, an answer of record (§3.4) */
 	ZTA_EVENT_TLS,	      /* a server name or the authority of a proxy request */
 	ZTA_EVENT_ANSWER,     /* note: struct zta_answer_note */
+	ZTA_EVENT_CLOSE,      /* note: close the socket (netns, cookie), its denial is folded */
 	ZTA_EVENT_CAPTURED, /* note: an answer of a resolver that arrived where none is believed */
 };
 

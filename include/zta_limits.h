@@ -21,14 +21,16 @@
 #define ZTA_LISTS_MAX	  65536 /* rule entries of all lists together */
 #define ZTA_PREFIX_NODES  (ZTA_PREFIXES_MAX + 64) /* + the built-in private ranges */
 #define ZTA_NAMED_MAX	  16384			  /* (profile, name pattern) pairs */
-#define ZTA_ANSWER_GROUPS 8	/* name patterns that one address can answer for */
-#define ZTA_NAME_NODES	  32768 /* patterns, those that "listed" profiles may ask for once more each \
-				 */
-#define ZTA_PATTERN_IDS 16384	/* ids stay with a pattern over policies: room for old ones */
+#define ZTA_ANSWER_GROUPS 8 /* name patterns that one address can answer for */
+#define ZTA_NAME_NODES                                                                             \
+	32768		      /* patterns, those that "listed" profiles may ask for once more each \
+			       */
+#define ZTA_PATTERN_IDS 16384 /* ids stay with a pattern over policies: room for old ones */
 #define ZTA_PROXIES_MAX 32
 
 /* Live answers. */
-#define ZTA_LEARNT_MAX 65536   /* (namespace, address) of the machine's and known pods' namespaces \
+#define ZTA_LEARNT_MAX                                                                             \
+	65536		       /* (namespace, address) of the machine's and known pods' namespaces \
 				*/
 #define ZTA_OTHERS_MAX	 16384 /* of all other namespaces */
 #define ZTA_OTHERS_RATE	 50    /* new ones a second and workload */

@@ -74,6 +74,10 @@ static void take_event(void *ctx, const struct zta_event *e)
 		monitor_rescan_soon(d);
 		return;
 	}
+	if (e->type == ZTA_EVENT_CLOSE) {
+		close_cut(d->dispatch, e);
+		return;
+	}
 	if (e->type == ZTA_EVENT_ANSWER) {
 		answers_note(d, (const struct zta_answer_note *)e);
 		return;
