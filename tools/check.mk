@@ -9,7 +9,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_B)/%)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_B)/%.o,$(filter-out user/policy/apply.c, \
 	$(wildcard user/base/*.c user/crypto/*.c user/inspect/*.c user/policy/*.c)))
 FUZZ_CFLAGS := -O1 -g -std=gnu17 -fsanitize=address,undefined -fno-sanitize-recover=all
-SUITES := e2e bypass field restart
+SUITES := e2e answers bypass field restart
 
 .PHONY: demo check lint fmt test-unit test-bpf test-e2e fuzz valgrind
 
@@ -33,7 +33,7 @@ test-unit: $(TEST_BIN) ## Unit tests (SAN=1: under ASan and UBSan)
 test-bpf: $(BPFTEST_BIN) ## Tests of the kernel programs (root)
 	@tools/run-cmocka $^
 
-test-e2e: $(B)/ztad $(B)/ztactl ## Black-box suites: e2e, bypass, field, restart (root)
+test-e2e: $(B)/ztad $(B)/ztactl ## Black-box suites: e2e, answers, bypass, field, restart (root)
 	@ZTA_BUILD=$(B) $(PYTHON) -m pytest -q -p no:cacheprovider $(SUITES:%=tests/%)
 
 valgrind: $(B)/ztad $(B)/ztactl ## Start, reload and stop the daemon under valgrind (root)

@@ -3,6 +3,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -169,3 +170,38 @@ def test_the_child_has_no_rights_and_leaves_with_the_daemon(ztad, resolver):
     assert len(fds) <= 2  # the pair, and a socket
     ztad.stop()
     wait_for("its end", lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def test_answers_to_a_daemon_that_is_judged_count_for_all(daemon, resolver, cgroups, troupe, world):
+    """A process that looked its name up before there was a daemon needs not do it again."""
+    port = world.port()
+    p = document()
+    p["services"][-1]["ports"] = [port]
+    p["profiles"][0]["services"].append("embed")
+    daemon.cgroups = SimpleNamespace(attach=cgroups.attach, daemon=cgroups.inside("ztad"))
+    daemon.write_policy(p)
+    daemon.start()
+    app = troupe.get("app")
+
+    def connects() -> bool:
+        s = app.tcp()
+        try:
+            s.connect((w.PRIVATE, port))
+            return True
+        except PermissionError:
+            return False
+        finally:
+            s.close()
+
+    assert not connects()
+    e = daemon.wait_event("the refusal", lambda e: e.get("reason") == "not-resolved" and "row" in e)
+    assert (e["row"], e["service"]) == (11, "embed")
+    resolver.put(EMBED, w.PRIVATE)
+    resolver.put(RULE, "93.184.216.34")
+    p["metadata"]["revision"] = 2
+    daemon.apply(p)
+    wait_for("the answer to be learnt", lambda: any(
+        (x.get("name"), x["address"], x["verdict"]) == (EMBED, w.PRIVATE, "private-link")
+        for x in daemon.ctl("names")
+    ), 10)  # fmt: skip
+    assert connects()

@@ -75,23 +75,34 @@ static bool has_protocol(const struct policy_rule *r, uint8_t proto)
 	}
 }
 
-static bool has_port(const struct policy_rule *r, uint16_t port)
+static bool has_port(const struct policy_ports *v, uint16_t port)
 {
-	for (size_t i = 0; i < r->ports.n; i++)
-		if (port >= r->ports.v[i].lo && port <= r->ports.v[i].hi)
+	for (size_t i = 0; i < v->n; i++)
+		if (port >= v->v[i].lo && port <= v->v[i].hi)
 			return true;
-	return r->ports.n == 0;
+	return v->n == 0;
 }
 
 static bool matches(const struct question *q, const struct policy_rule *r)
 {
-	return r->expires > q->now && has_protocol(r, q->proto) && has_port(r, q->port);
+	return r->expires > q->now && has_protocol(r, q->proto) && has_port(&r->ports, q->port);
 }
 
 /* Is @r to be preferred to @old of the same length? */
 static bool denies_first(const struct policy_rule *r, const struct policy_rule *old)
 {
 	return r->action == POLICY_ACTION_DENY && old->action == POLICY_ACTION_ALLOW;
+}
+
+/* Length of the rule's prefix that holds the address, -1 = it says nothing of it. */
+static int address_rank(const struct question *q, const struct policy_rule *r)
+{
+	if (r->dest == POLICY_DEST_CIDR && matches(q, r))
+		return oracle_longest(&r->cidr, q->addr);
+	if (r->dest == POLICY_DEST_PROXY && r->action == POLICY_ACTION_ALLOW &&
+	    r->expires > q->now && q->proto == IPPROTO_TCP && has_port(&r->proxy->ports, q->port))
+		return oracle_longest(&r->proxy->cidrs, q->addr); /* to ask it, one connects */
+	return -1;
 }
 
 static const struct policy_rule *by_address(const struct question *q, int *ret_len)
@@ -101,11 +112,8 @@ static const struct policy_rule *by_address(const struct question *q, int *ret_l
 	*ret_len = -1;
 	for (size_t i = 0; i < q->profile->n_rules; i++) {
 		const struct policy_rule *r = &q->policy->rules[q->profile->rules[i]];
-		int len;
+		int len = address_rank(q, r);
 
-		if (r->dest != POLICY_DEST_CIDR || !matches(q, r))
-			continue;
-		len = oracle_longest(&r->cidr, q->addr);
 		if (len > *ret_len || (len >= 0 && len == *ret_len && denies_first(r, best))) {
 			best = r;
 			*ret_len = len;

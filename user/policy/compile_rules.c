@@ -104,10 +104,13 @@ static void add_proxy(struct rule_list *l, const struct policy *p, uint32_t id, 
 		.protos = ZTA_PROTO_TCP,
 		.action = ZTA_RULE_ALLOW,
 		.prefixlen = prefixlen,
-		.flags = ZTA_RULE_PORTS | (r->mode == POLICY_MODE_AUDIT ? ZTA_RULE_AUDIT : 0),
+		.flags = r->mode == POLICY_MODE_AUDIT ? ZTA_RULE_AUDIT : 0,
 		.id = id,
 	};
 
+	if (!r->proxy->ports.n)
+		rule_list_append(l, &e);
+	e.flags |= ZTA_RULE_PORTS;
 	for (size_t i = 0; i < r->proxy->ports.n; i++) {
 		e.port_lo = r->proxy->ports.v[i].lo;
 		e.port_hi = r->proxy->ports.v[i].hi;

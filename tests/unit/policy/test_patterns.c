@@ -237,6 +237,40 @@ static void rules_of_a_proxy_stand_apart(void **state)
 	compiled_close(&c);
 }
 
+/* Whoever may ask a proxy for anything may connect to it, by TCP, at its ports. */
+static void to_ask_a_proxy_one_connects_to_it(void **state)
+{
+	static const struct {
+		const char *profile, *to, *want;
+	} v[] = {
+		{ "p", "tcp 10.9.0.1 8080", "allow egress-rule 14" },
+		{ "p", "tcp 10.9.0.1 443", "deny private-egress 16" },
+		{ "p", "udp 10.9.0.1 8080", "deny private-egress 16" },
+		{ "p", "tcp 10.9.1.1 1", "allow egress-rule 14" }, /* no ports: every one */
+		{ "p", "udp 10.9.1.1 1", "deny private-egress 16" },
+		{ "no", "tcp 10.9.0.1 8080", "deny private-egress 16" },
+		{ "other", "tcp 10.9.0.1 8080", "deny private-egress 16" },
+	};
+	struct compiled c;
+
+	compiled_open(&c, "'mode':'enforce','proxies':["
+			  "{'name':'x','cidrs':['10.9.0.0/28'],'ports':[8080]},"
+			  "{'name':'y','cidrs':['10.9.1.0/24']}],'profiles':["
+			  "{'name':'p','egress':{'rules':["
+			  "{'action':'allow','proxy':'x','names':['a.example']},"
+			  "{'action':'allow','proxy':'y','names':['b.example']}]}},"
+			  "{'name':'no','egress':{'rules':["
+			  "{'action':'deny','proxy':'x','names':['a.example']}]}},"
+			  "{'name':'other'}]");
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		_cleanup_free_ char *got = compiled_ask(&c, v[i].profile, v[i].to, "", 0);
+
+		if (strncmp(got, v[i].want, strlen(v[i].want)) != 0)
+			fail_msg("%s %s: %s", v[i].profile, v[i].to, got);
+	}
+	compiled_close(&c);
+}
+
 static void proxies_are_known_by_address(void **state)
 {
 	struct zta_addr a;
@@ -378,6 +412,7 @@ int main(void)
 		cmocka_unit_test(what_a_listed_pattern_covers_takes_no_room),
 		cmocka_unit_test(search_suffixes_have_a_scope),
 		cmocka_unit_test(rules_of_a_proxy_stand_apart),
+		cmocka_unit_test(to_ask_a_proxy_one_connects_to_it),
 		cmocka_unit_test(proxies_are_known_by_address),
 		cmocka_unit_test(ids_stay_with_their_patterns),
 		cmocka_unit_test(a_remembered_pattern_says_what_covers_it),
