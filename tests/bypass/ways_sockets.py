@@ -13,7 +13,7 @@ from zt.sh import wait_for
 from attempts import AF_RDS, NOBODY, TOKEN, Stage, attempt, supports
 from ways_calls import IPPROTO_MPTCP, NO_MPTCP
 
-TCP_ULP = 31
+AF_SMC = 43
 RDS_PORT = 16385
 UDPLITE, SCTP, DCCP = 136, 132, 33
 
@@ -168,21 +168,11 @@ def a_syn(s: Stage) -> bool:
     return any(p.dst == s.to and p.dport == s.port for p in s.arrived(0))
 
 
-def no_smc() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"smc")
-        except OSError as e:
-            return f"this kernel makes no SMC socket of a TCP one ({e.strerror})"
-    return ""
-
-
-@attempt("SMC on a TCP socket (TCP_ULP)", lacks=no_smc)
+@attempt("AF_SMC", lacks=supports(AF_SMC, socket.SOCK_STREAM, 0, "SMC"))
 def smc(s: Stage):
-    sock = s.p.tcp()
+    sock = s.p.socket(AF_SMC, socket.SOCK_STREAM)
     s.undo(sock.close)
-    sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"smc")
-    sock.connect((w.PUBLIC, s.port))
+    sock.inet_connect(w.PUBLIC, s.port)
     sock.echo(TOKEN)
 
 

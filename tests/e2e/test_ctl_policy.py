@@ -219,10 +219,14 @@ def test_a_file_whose_name_is_no_text(write):
             assert value.get("file", value.get("detail", "")).count("p\ufffd.json") == 1
 
 
-def test_a_pipe_is_a_file():
+@pytest.mark.parametrize("name", ["/dev/stdin", "-"])
+def test_a_pipe_is_a_file(name):
     text = json.dumps(policy.suite())
-    done = ctl.run("policy", "check", "/dev/stdin", "-o", "json", stdin=text)
+    done = ctl.run("policy", "check", name, "-o", "json", stdin=text)
     assert (done.returncode, ctl.value(done)["valid"]) == (0, True)
+    done = ctl.run("explain", "--policy", name, "--addr", "::1", "-o", "json", stdin=text)
+    assert (done.returncode, ctl.value(done)["row"]) == (0, 3)
+    assert ctl.run("policy", "check", name, stdin="{").stderr.startswith(f"{name}:1:2: ")
 
 
 def test_no_privileges_are_needed(write, tmp_path):

@@ -136,3 +136,16 @@ def test_what_is_applied_meanwhile_is_the_later_word(ztad, cramped):
     ztad.start()
     assert revision(ztad) == 223
     assert json.loads(ztad.policy.read_text())["metadata"]["revision"] == 222
+
+
+def test_a_way_back_that_failed_is_tried_again(ztad, cramped):
+    """Nobody confirmed, and the policy before cannot be put in force at that moment."""
+    body = json.dumps(revised(224)).encode()
+    assert ztad.http("POST", "/v1/policy?confirm=1s", body)[0] == 200
+    cramped(True)
+    wait_for("the failure", lambda: "cannot go back" in ztad.log_tail(2))
+    assert revision(ztad) == 224 and "unconfirmed_until" in ztad.get("status")
+    cramped(False)
+    wait_for("the way back", lambda: revision(ztad) == 220, 5)
+    assert "unconfirmed_until" not in ztad.get("status")
+    assert ztad.log.read_text().count("cannot go back") == 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modes, pause, quarantine: what weakens and what does not."""
 
+import os
 import socket
 import time
 
@@ -132,6 +133,17 @@ def test_pause_file(ztad, world, troupe):
     assert not public(app, world.port())
 
 
+def test_a_pause_file_from_the_future_counts_from_now(ztad, world, troupe):
+    app = troupe.get("app")
+    made = ztad.policy.with_name("made")
+    made.write_text("2")
+    os.utime(made, (time.time() + 86400,) * 2)
+    made.rename(ztad.policy.with_name("pause"))
+    wait_for("the pause file to count", lambda: public(app, world.port()), 5)
+    wait_for("the pause to end", lambda: not public(app, world.port()), 5)
+    ztad.policy.with_name("pause").unlink()
+
+
 def test_quarantine_and_release(ztad, world, troupe, cgroups):
     p = troupe.new("open")
     child = troupe.new("open/child")
@@ -151,6 +163,7 @@ def test_quarantine_and_release(ztad, world, troupe, cgroups):
                 puppet.udp(address).sendto(b"x", (address, world.port()))
     event = ztad.wait_event("quarantined", lambda e: e["reason"] == "quarantined", after=seq)
     assert event["row"] == 1
+    world.settle()
     mark = world.pe.sniffer.mark()
     with pytest.raises(OSError):
         open_one.echo(b"zt-after")
@@ -188,6 +201,7 @@ def test_an_open_connection_that_the_new_policy_denies_is_cut(ztad, world, troup
     udp.connect((w.PUBLIC, port))
     udp.send(b"x")
     assert udp.recv(1) == b"x"
+    world.settle()  # what was sent so far has been seen
     seq, mark = ztad.last_seq(), world.pub.sniffer.mark()
     d = with_profile("open", egress={"default": "deny", "rules": []})
     ztad.apply(d)

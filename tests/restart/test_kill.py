@@ -62,6 +62,7 @@ def test_killed_restarted_and_reloaded_under_traffic(daemon, world, traffic):
     permitted, refused, forbidden = traffic()
     daemon.start()
     before = refused.progress()
+    world.settle()  # what left before the programs came has been seen
     mark = world.pub.sniffer.mark()
     rng = random.Random(4711)
     for revision in range(10, 18):
@@ -83,6 +84,7 @@ def test_killed_at_any_moment_of_its_start(daemon, world, traffic):
     permitted, refused, forbidden = traffic()
     daemon.start()
     before = refused.progress()
+    world.settle()  # what left before the programs came has been seen
     mark = world.pub.sniffer.mark()
     daemon.kill()
     rng = random.Random(815)

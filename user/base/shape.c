@@ -150,6 +150,8 @@ void shape_check(struct tree *t, struct tree_node *node, const struct shape *s,
 	case SHAPE_STRING:
 		if (node->n < s->min)
 			tree_error(t, node, errors, "must not be empty");
+		else if (s->max && node->n > s->max)
+			tree_error(t, node, errors, "has more than %lld bytes", (long long)s->max);
 		break;
 	case SHAPE_BOOL:
 		break;
@@ -268,6 +270,8 @@ static int fill_schema(json_t *o, const struct shape *s)
 	switch (s->kind) {
 	case SHAPE_STRING:
 		if (s->min && set(o, "minLength", json_integer(s->min)) < 0)
+			return -ENOMEM;
+		if (s->max && set(o, "maxLength", json_integer(s->max)) < 0)
 			return -ENOMEM;
 		return s->pattern ? set(o, "pattern", json_string(s->pattern)) : 0;
 	case SHAPE_WORD:

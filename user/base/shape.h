@@ -14,7 +14,7 @@ struct tree;
 struct tree_node;
 
 enum shape_kind {
-	SHAPE_STRING,  /* not empty when min is 1 */
+	SHAPE_STRING,  /* at least min, at most max bytes (0 = any number) */
 	SHAPE_WORD,    /* one of words */
 	SHAPE_INTEGER, /* min..max */
 	SHAPE_BOOL,

@@ -16,7 +16,8 @@
 
 enum ctl_exit document_read(const struct ctl *c, const char *file, char **ret, size_t *ret_len)
 {
-	int r = file_read_all(file, DOCUMENT_BYTES_MAX, ret, ret_len);
+	const char *path = strcmp(file, "-") ? file : "/dev/stdin";
+	int r = file_read_all(path, DOCUMENT_BYTES_MAX, ret, ret_len);
 
 	if (r < 0)
 		return ctl_fail(c, CTL_FAILED, "cannot-read", "cannot read '%s': %s", file,

@@ -192,16 +192,20 @@ static int read_file(const char *path, uint64_t *ret_mtime, uint64_t *ret_second
 	return 0;
 }
 
-/* The file counts from its modification: a restart does not make its pause longer. */
+/*
+ * The file counts from its modification: a restart does not make its pause longer. One from the
+ * future (made elsewhere, or before the clock was set back) counts from now.
+ */
 static void obey(struct daemon *d, uint64_t mtime, uint64_t seconds)
 {
+	uint64_t now = clock_real_ns();
 	struct store_pause p = {
 		.reason = (char *)"pause file",
-		.until = mtime + seconds * NS_PER_S,
+		.until = (mtime < now ? mtime : now) + seconds * NS_PER_S,
 		.from_file = true,
 	};
 
-	if (p.until <= clock_real_ns())
+	if (p.until <= now)
 		return;
 	if (store_set_pause(&d->store, &p) < 0 || put_one(d, NULL, p.until) < 0) {
 		log_err("daemon: the pause file cannot be obeyed, ignoring it");

@@ -32,6 +32,7 @@
 #include "net/loop.h"
 #include "policy/resolvers.h"
 
+#define AGAIN_MS  2000
 #define SETTLE_MS 100 /* an editor's rename and a ConfigMap's swap are several notices */
 
 enum { WATCH_POLICY, WATCH_PAUSE, WATCH_ETC, WATCH_UPSTREAM, WATCH_COUNT };
@@ -47,6 +48,7 @@ struct reload {
 	bool waiting;		    /* for it */
 	struct loop_event *hangup;
 	struct loop_event *confirm; /* timer: roll back */
+	bool stuck;		    /* that failed, and was told */
 };
 
 const char *reload_problem(const struct daemon *d)
@@ -309,11 +311,17 @@ static void roll_back(void *ctx)
 	r = origin_read_stored(d, &s->confirmed, &c, &diag);
 	if (r == 0)
 		r = inforce_put(d, &c, s->confirmed.source, &diag);
-	if (r < 0)
-		log_err("daemon: cannot go back to the policy before, the new one stays: %s",
-			diag.text);
+	if (r < 0) {
+		s->unconfirmed = true;
+		(void)loop_timer_set(d->reload->confirm, AGAIN_MS);
+		if (!d->reload->stuck)
+			log_err("daemon: cannot go back to the policy before, retrying: %s",
+				diag.text);
+	}
 	inforce_save(d);
-	account(d, r, "rolled-back", NULL);
+	if (r >= 0 || !d->reload->stuck)
+		account(d, r, "rolled-back", NULL);
+	d->reload->stuck = r < 0;
 }
 
 /* A file that waits is older than what is applied now: it counts as seen, and no more. */

@@ -22,6 +22,9 @@
 /* --- values */
 static const struct shape text = { .kind = SHAPE_STRING };
 static const struct shape filled_text = { .kind = SHAPE_STRING, .min = 1 };
+/* What stands in every record of the journal: a record has a largest size. */
+static const struct shape policy_name = { .kind = SHAPE_STRING, .min = 1, .max = ZTA_TEXT_MAX };
+static const struct shape short_text = { .kind = SHAPE_STRING, .max = ZTA_TEXT_MAX };
 static const struct shape boolean = { .kind = SHAPE_BOOL };
 static const struct shape thing_name = { .kind = SHAPE_STRING, .pattern = NAME_PATTERN };
 static const struct shape date = { .kind = SHAPE_STRING,
@@ -81,12 +84,13 @@ static const struct shape rule_preset = { .kind = SHAPE_WORD,
 static const struct shape rule_presets = { .kind = SHAPE_LIST, .min = 1, .item = &rule_preset };
 
 /* --- objects */
-static const struct shape_member notes[] = {
-	MEMBER("description", &text), MEMBER("owner", &text), MEMBER("ticket", &text), {}
-};
+static const struct shape_member notes[] = { MEMBER("description", &text),
+					     MEMBER("owner", &short_text),
+					     MEMBER("ticket", &short_text),
+					     {} };
 
 static const struct shape_member metadata_members[] = {
-	MEMBER("name", &filled_text, .required = true),
+	MEMBER("name", &policy_name, .required = true),
 	MEMBER("revision", &(const struct shape){ .kind = SHAPE_INTEGER, .max = JSON_INT_MAX },
 	       .def = "0"),
 	{}

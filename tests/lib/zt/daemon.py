@@ -91,7 +91,7 @@ class Daemon:
         self.wait_up(healthy)
         return self
 
-    def wait_up(self, healthy: bool = True, seconds: float = 15) -> dict:
+    def wait_up(self, healthy: bool = True, seconds: float = 45) -> dict:
         def probe() -> dict | None:
             if self.proc and self.proc.poll() is not None:
                 raise RuntimeError(f"ztad ended with {self.proc.returncode}:\n{self.log_tail()}")

@@ -67,6 +67,10 @@ class PuppetSocket:
     def serve(self, reply: bytes | None = None) -> None:
         self.puppet.ask("echo", self.key, reply)
 
+    def inet_connect(self, address: str, port: int) -> None:
+        """connect() of an AF_SMC socket and the like."""
+        self.puppet.ask("inet_connect", self.key, address, port)
+
     def disconnect(self) -> None:
         self.puppet.ask("unspec_connect", self.key)
 

@@ -93,6 +93,14 @@ def do_unspec_connect(key):
         raise OSError(ctypes.get_errno(), "connect AF_UNSPEC")
 
 
+def do_inet_connect(key, address, port):
+    """connect() to an IPv4 address of a socket whose family Python cannot address."""
+    addr = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port)
+    addr += socket.inet_aton(address) + bytes(8)
+    if _libc.connect(_things[key].fileno(), addr, len(addr)):
+        raise OSError(ctypes.get_errno(), "connect")
+
+
 def do_getsockname(key):
     return _things[key].getsockname()
 

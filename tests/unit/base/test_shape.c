@@ -22,7 +22,7 @@ static const struct shape either = { .kind = SHAPE_EITHER,
 				     .either = (const struct shape *const[]){ &number, &word,
 									      NULL } };
 static const struct shape list = { .kind = SHAPE_LIST, .min = 1, .max = 2, .item = &either };
-static const struct shape text = { .kind = SHAPE_STRING, .min = 1, .pattern = "^x" };
+static const struct shape text = { .kind = SHAPE_STRING, .min = 1, .max = 4, .pattern = "^x" };
 static const struct shape map = { .kind = SHAPE_MAP, .pattern = "^k", .max = 2, .item = &text };
 static const struct shape_member members[] = {
 	{ .name = "list", .shape = &list, .required = true, .note = "some", .def = "[1]" },
@@ -73,6 +73,8 @@ static void test_what_does_not(void **state)
 		     "35 flag: must be true or false, not a number\n");
 	assert_check("{\"list\":[1],\"map\":{\"a\":\"x\",\"b\":\"x\",\"c\":\"x\",\"d\":\"x\"}}",
 		     "36 map.c: more than 2 of these\n");
+	assert_check("{\"list\":[1],\"map\":{\"a\":\"xxxx\",\"b\":\"xxxxx\"}}",
+		     "35 map.b: has more than 4 bytes\n");
 	assert_check("{\"list\":[1],\"lst\":{\"deep\":[]}}", "13 lst: unknown member \"lst\"\n");
 }
 
@@ -90,7 +92,8 @@ static void test_the_same_tables_give_the_schema(void **state)
 		"{\"type\":\"string\",\"enum\":[\"on\",\"off\"]}]}},"
 		"\"map\":{\"type\":\"object\",\"propertyNames\":{\"pattern\":\"^k\"},"
 		"\"maxProperties\":2,"
-		"\"additionalProperties\":{\"type\":\"string\",\"minLength\":1,\"pattern\":\"^x\"},"
+		"\"additionalProperties\":{\"type\":\"string\",\"minLength\":1,"
+		"\"maxLength\":4,\"pattern\":\"^x\"},"
 		"\"properties\":{},\"required\":[]},"
 		"\"flag\":{\"type\":\"boolean\"}}}",
 		0, NULL);
