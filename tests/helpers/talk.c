@@ -3,7 +3,7 @@
  * talk WHAT ADDRESS PORT [TEXT]: one real socket, and what became of it, in a line.
  *
  *	serve     TCP listener: says "listening", gives TEXT to whoever comes, for ever
- *	connect   TCP: "answered: TEXT"
+ *	connect   TCP: "answered: TEXT"; ADDRESS may be a name, which the system's resolver looks up
  *	datagram  UDP: "sent"
  *	raw       raw ICMP socket: "a raw socket"
  *
@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,19 @@ struct endpoint {
 	struct sockaddr_storage address;
 	socklen_t len;
 };
+
+static void endpoint_find(const char *name, const char *port, struct endpoint *ret)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	int r = getaddrinfo(name, port, &hints, &found);
+
+	if (r)
+		errx(2, "%s: %s", name, gai_strerror(r));
+	memcpy(&ret->address, found->ai_addr, found->ai_addrlen);
+	ret->len = found->ai_addrlen;
+	freeaddrinfo(found);
+}
 
 static struct endpoint endpoint_parse(const char *address, const char *port)
 {
@@ -43,7 +57,7 @@ static struct endpoint endpoint_parse(const char *address, const char *port)
 		v6->sin6_port = number;
 		e.len = sizeof(*v6);
 	} else {
-		errx(2, "%s is not an address", address);
+		endpoint_find(address, port, &e);
 	}
 	return e;
 }

@@ -49,7 +49,7 @@ static int add_address(struct buf *b, const json_t *event, const json_t *d)
 	r = buf_printf(b, strchr(address, ':') ? "[%s]" : "%s", address);
 	if (r == 0 && json_object_get(d, "port"))
 		r = buf_printf(b, ":%lld", (long long)print_integer(d, "port"));
-	if (r == 0 && strcmp(protocol, "tcp"))
+	if (r == 0 && *protocol && strcmp(protocol, "tcp"))
 		r = buf_printf(b, "/%s", protocol);
 	if (r == 0 && *name)
 		r = buf_printf(b, " %s", name);
