@@ -130,13 +130,19 @@ static void warn_services(struct parse *ps)
 	}
 }
 
+/* Answers that nobody gives open nothing. */
+static bool believes_nobody(const struct policy *p)
+{
+	return !p->resolvers.n && !p->resolvers_system && !p->resolvers_kubernetes;
+}
+
 /* Told where services are listed: a profile that only inherits them has a parent that was told. */
 static void warn_unresolved(struct parse *ps, const struct tree_node *node,
 			    const struct policy_profile *profile)
 {
 	const struct tree_node *list = parse_get(ps, node, "services");
 
-	for (size_t i = 0; list && i < ps->p->n_services; i++) {
+	for (size_t i = 0; list && believes_nobody(ps->p) && i < ps->p->n_services; i++) {
 		const struct policy_service *s = &ps->p->services[i];
 		bool required = s->require_resolution < 0 ? profile->require_resolution
 							  : s->require_resolution;
@@ -144,8 +150,8 @@ static void warn_unresolved(struct parse *ps, const struct tree_node *node,
 		if (!required || !(profile->services & 1ULL << i))
 			continue;
 		tree_warn(ps->t, list, ps->warnings,
-			  "\"%s\" needs a live DNS answer, which this version's kernel programs do "
-			  "not learn: it stays closed unless \"require_resolution\" is false",
+			  "\"%s\" needs a live DNS answer, and \"resolvers\" is empty: it stays "
+			  "closed unless \"require_resolution\" is false",
 			  s->name);
 		return;
 	}
@@ -176,14 +182,9 @@ static void warn_rule(struct parse *ps, const struct tree_node *node, const stru
 	if (to)
 		tree_warn(ps->t, to, ps->warnings,
 			  "\"to\" needs Kubernetes; elsewhere `policy apply` refuses it");
-	if (proxy)
-		tree_warn(ps->t, proxy, ps->warnings,
-			  "has no effect until the kernel programs judge requests to proxies, "
-			  "which this version's do not");
-	else if (named)
+	if (named && !proxy && believes_nobody(ps->p))
 		tree_warn(ps->t, named, ps->warnings,
-			  "%s nothing until the kernel programs learn addresses from DNS answers, "
-			  "which this version's do not",
+			  "%s nothing: it needs live DNS answers, and \"resolvers\" is empty",
 			  r->action == POLICY_ACTION_ALLOW ? "opens" : "closes");
 	if (r->ports.n && r->protos == ZTA_PROTO_ICMP && r->dest == POLICY_DEST_CIDR)
 		tree_warn(ps->t, node, ps->warnings,

@@ -224,6 +224,18 @@ static void test_a_broken_state_is_set_aside(void **state)
 		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
 		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
 		"\"ids\":{\"profiles\":[[\"a\",512,1]],\"services\":[]}}",
+		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
+		"\"ids\":{\"profiles\":[],\"services\":[],\"patterns\":[]}}",
+		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
+		"\"ids\":{\"profiles\":[],\"services\":[],\"patterns\":\"0 1 a.b\\n\"}}",
+		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
+		"\"ids\":{\"profiles\":[],\"services\":[],\"patterns\":\"16384 1 a.b\\n\"}}",
+		"{\"version\":1,\"generation\":1,\"policy\":{\"sha256\":\"\",\"source\":0},"
+		"\"file\":\"\",\"guard\":{\"boot_id\":\"\"},\"pauses\":[],\"quarantines\":[],"
+		"\"ids\":{\"profiles\":[],\"services\":[],\"patterns\":\"1 a.b\\n\"}}",
 	};
 	char path[256], bad[264];
 

@@ -126,6 +126,45 @@ static void prefixes_and_names_at_their_limits_compile_quickly(void **state)
 	compiled_close(&c);
 }
 
+/* Every id is remembered for a pattern that is gone: all names of a policy still get one. */
+static void as_many_names_as_may_be_find_ids_quickly(void **state)
+{
+	struct pattern_ids *full = pattern_ids_new(ZTA_PATTERN_IDS, ZTA_PATTERN_IDS * 24UL);
+	struct policy_ids ids = { .patterns = full };
+	const struct compile_opts o = { .ids = &ids, .generation = 2, .now = COMPILED_NOW };
+	struct timespec from, to;
+	struct buf b = {};
+	struct compiled c;
+	uint32_t place = 1;
+
+	assert_non_null(full);
+	for (uint32_t i = 1; i < ZTA_PATTERN_IDS; i++) {
+		full->v[i] = (struct pattern_id){ place, 1 };
+		place += (uint32_t)sprintf(full->texts + place, "*.n%u.test", i) + 1;
+	}
+	assert_int_equal(buf_puts(&b, "'mode':'enforce','profiles':[{'name':'p','dns':{"
+				      "'names':'listed'},'egress':{'rules':["
+				      "{'action':'allow','names':["),
+			 0);
+	add_each(&b, ZTA_NAMES_MAX, one_name);
+	assert_int_equal(buf_puts(&b, "]}]}}]"), 0);
+	compiled_open(&c, b.data);
+	buf_free(&b);
+	policy_image_free(c.image);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(policy_compile(c.policy, &o, &c.image, NULL), 0);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9 <
+		    COMPILE_MAX_S);
+	assert_int_equal(c.image->n_name_patterns, ZTA_NAMES_MAX);
+	assert_int_equal(c.image->n_names, 2 * ZTA_NAMES_MAX + 2);
+	for (size_t i = 0; i < c.image->n_names; i++)
+		assert_true(c.image->names[i].value > 0 &&
+			    c.image->names[i].value < ZTA_PATTERN_IDS);
+	compiled_close(&c);
+	pattern_ids_unref(full);
+}
+
 static void one_profile_can_have_its_1024_rules(void **state)
 {
 	struct buf b = {};
@@ -242,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes_and_names_at_their_limits_compile_quickly),
+		cmocka_unit_test(as_many_names_as_may_be_find_ids_quickly),
 		cmocka_unit_test(one_profile_can_have_its_1024_rules),
 		cmocka_unit_test(more_prefix_nodes_than_fit_are_told_with_the_numbers),
 		cmocka_unit_test(a_list_holds_64_entries),
