@@ -106,7 +106,10 @@ static __always_inline __u32 later(__u32 a, __u32 b)
 	return a > b ? a : b;
 }
 
-/* Write one piece of evidence; the oldest gives way. Returns 1: the pattern was not there. */
+/*
+ * Write one piece of evidence; the oldest gives way. Returns 1: the pattern was not there, or its
+ * time was over and verdicts may have been cached since.
+ */
 static __always_inline int note(struct zta_learnt *l, struct lock *lock, __u64 what, __u32 now,
 				__u32 until)
 {
@@ -118,7 +121,7 @@ static __always_inline int note(struct zta_learnt *l, struct lock *lock, __u64 w
 
 		if ((there & 0xffff) == (what & 0xffff) && there) {
 			cell = i;
-			fresh = 0;
+			fresh = l->v[i].until < now;
 			break;
 		}
 		if (l->v[i].seen < oldest) {
@@ -163,7 +166,7 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	if (!l)
 		return 0;
 	now = zta_now_s();
-	until = now + r->dns.ttl;
+	until = now + later(r->dns.ttl, ZTA_ANSWER_MIN_S);
 	if (!pattern) {
 		l->other_until = later(l->other_until, until);
 		l->other_seen = now;

@@ -39,6 +39,7 @@
 #define ZTA_TEXTS_MAX	 8192
 #define ZTA_QUERIES_MAX	 16384
 #define ZTA_QUERY_S	 30  /* an answer that takes longer is not believed */
+#define ZTA_ANSWER_MIN_S 10  /* an answer serves the connection it was asked for, TTL 0 or not */
 #define ZTA_DNS_ADDRS	 100 /* addresses of one answer that are learnt */
 
 /* Workloads: cgroups and the patterns that match them. */

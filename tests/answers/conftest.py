@@ -4,12 +4,13 @@
 import pytest
 
 from zt import dns as r
-from zt.answers import document
+from zt.answers import document, lay_networks
 from zt.client import Client
 from zt.daemon import Daemon
 
 @pytest.fixture(scope="module")
 def module_resolver(world):
+    lay_networks(world)
     resolver = r.Resolver(world)
     yield resolver
     resolver.close()
