@@ -11,8 +11,12 @@
  * before stays judged as before. A socket without a note (an MPTCP subflow connected by a kernel
  * worker, a kernel socket) gets no cached verdict here: its first packet is judged by its owner.
  *
+ * A call of IMDS by a profile with imds "broker" is led to the broker; getpeername goes on to say
+ * IMDS.
+ *
  * A task outside the attach point that uses a socket from inside is judged for the owner alone.
  */
+#include "broker.h"
 #include "dhcp.h"
 #include "peers.h"
 #include "row4.h"
@@ -68,7 +72,9 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 		st->called = c->ask.addr;
 		st->called_port = c->ask.port;
 		st->flags |= ZTA_SOCK_CALLED | ZTA_SOCK_ACTIVE;
-		st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_READ);
+		st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_READ | ZTA_SOCK_REDIRECTED);
+		if (c->verdict.verdict == ZTA_VERDICT_REDIRECT)
+			st->flags |= ZTA_SOCK_REDIRECTED;
 	}
 	st->judged = 0;
 	st->sticky = c->ask.proto == IPPROTO_TCP ? c->used : 0;
@@ -113,7 +119,26 @@ static __always_inline int is_of_another(const struct zta_sock *st, __u64 caller
 	       !(caller_key && st->owner == bpf_get_current_cgroup_id());
 }
 
-/* The address stands in r->c.ask. Returns 1 = go on. */
+/*
+ * To the broker. Without a note nobody could be vouched for, and its packets would be judged by the
+ * broker's address: closed.
+ */
+static __always_inline int redirect(struct zta_case *c, struct zta_sock *st)
+{
+	const struct zta_broker *b = zta_the_broker();
+
+	if (!b || b->addr.family != ZTA_V4 || !st)
+		return 0;
+	c->ask.addr = b->addr;
+	c->ask.port = b->port;
+	return 1;
+}
+
+#define REFUSED	   0
+#define GO_ON	   1
+#define REDIRECTED 2 /* to what stands in r->c.ask */
+
+/* The address stands in r->c.ask. */
 static __always_inline int on_call(struct bpf_sock_addr *ctx, __u32 room, struct zta_room *r,
 				   int connect)
 {
@@ -133,13 +158,15 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, __u32 room, struct
 	zta_normalise(&c->ask.addr, &c->ask.carried);
 	if (c->ask.proto == IPPROTO_UDP && sk &&
 	    zta_is_dhcp(&c->ask.addr, sk->src_port, c->ask.port))
-		return 1;
+		return GO_ON;
 	peer = c->ask.proto == IPPROTO_UDP && zta_is_peer(st, c->cookie, &c->ask.addr, c->ask.port);
 	if (!connect && is_kept(st)) { /* the packet program passes it, or not when quarantined */
 		if (!peer)
 			ZTA_READ(zta_note_called(st, c->cookie, &c->ask.addr, c->ask.port, 0));
-		return 1;
+		return GO_ON;
 	}
+	if (connect && c->ask.proto == IPPROTO_TCP && zta_the_broker())
+		c->ask.flags |= ZTA_ASK_BROKER;
 	if (is_local(&c->ask.addr, c->netns))
 		c->ask.flags |= ZTA_ASK_LOCAL;
 	if (ctx->type == SOCK_TYPE_RAW)
@@ -158,7 +185,7 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, __u32 room, struct
 	if (st && is_of_another(st, caller_key) && zta_who_key(&r->who, st->owner_key, r->slot))
 		zta_judge_room(room);
 	if (!c->who.key) /* neither side is ours to judge here: the packet program does */
-		return 1;
+		return GO_ON;
 	if (!(c->flags & ZTA_EVENT_SELFTEST))
 		ZTA_READ(zta_count(c));
 	if (c->verdict.verdict == ZTA_VERDICT_DENY || c->verdict.verdict == ZTA_VERDICT_AUDIT) {
@@ -169,12 +196,14 @@ static __always_inline int on_call(struct bpf_sock_addr *ctx, __u32 room, struct
 		zta_tell_allowed(c, st);
 	}
 	if (c->verdict.verdict == ZTA_VERDICT_DENY)
-		return 0;
+		return REFUSED;
+	if (c->verdict.verdict == ZTA_VERDICT_REDIRECT && !redirect(c, st))
+		return REFUSED;
 	/* an answer to a peer is no call of its own: what the peer sends next opens it anew */
 	if (st && c->verdict.reason != ZTA_REASON_INBOUND &&
 	    !(connect && ctx->type == SOCK_TYPE_DGRAM && is_probe_port(c->ask.port)))
 		remember(st, c, epoch, caller_key, connect);
-	return 1;
+	return c->verdict.verdict == ZTA_VERDICT_REDIRECT ? REDIRECTED : GO_ON;
 }
 
 static __always_inline int on_call4(struct bpf_sock_addr *ctx, __u8 hook, int connect)
@@ -190,8 +219,12 @@ static __always_inline int on_call4(struct bpf_sock_addr *ctx, __u8 hook, int co
 	r->c.ask.addr.w[0] = ctx->user_ip4;
 	r->c.ask.addr.family = ZTA_V4;
 	go_on = on_call(ctx, room, r, connect);
+	if (go_on == REDIRECTED) {
+		ctx->user_ip4 = r->c.ask.addr.w[0];
+		ctx->user_port = bpf_htons(r->c.ask.port);
+	}
 	zta_room_give(r);
-	return go_on;
+	return go_on != REFUSED;
 }
 
 static __always_inline int on_call6(struct bpf_sock_addr *ctx, __u8 hook, int connect)
@@ -210,8 +243,12 @@ static __always_inline int on_call6(struct bpf_sock_addr *ctx, __u8 hook, int co
 	r->c.ask.addr.w[3] = ctx->user_ip6[3];
 	r->c.ask.addr.family = ZTA_V6;
 	go_on = on_call(ctx, room, r, connect);
+	if (go_on == REDIRECTED) { /* only an IPv4-mapped one is */
+		ctx->user_ip6[3] = r->c.ask.addr.w[0];
+		ctx->user_port = bpf_htons(r->c.ask.port);
+	}
 	zta_room_give(r);
-	return go_on;
+	return go_on != REFUSED;
 }
 
 SEC("cgroup/connect4")
@@ -224,6 +261,35 @@ SEC("cgroup/connect6")
 int zta_connect6(struct bpf_sock_addr *ctx)
 {
 	return on_call6(ctx, ZTA_HOOK_CONNECT6, 1);
+}
+
+/* Whom the caller believes to talk to. */
+static __always_inline int is_redirected(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct zta_sock *st = sk ? bpf_sk_storage_get(&zta_sockets, sk, 0, 0) : NULL;
+
+	return st && (st->flags & ZTA_SOCK_REDIRECTED);
+}
+
+SEC("cgroup/getpeername4")
+int zta_peername4(struct bpf_sock_addr *ctx)
+{
+	if (is_redirected(ctx)) {
+		ctx->user_ip4 = ZTA_IMDS;
+		ctx->user_port = bpf_htons(ZTA_IMDS_PORT);
+	}
+	return 1;
+}
+
+SEC("cgroup/getpeername6")
+int zta_peername6(struct bpf_sock_addr *ctx)
+{
+	if (is_redirected(ctx)) {
+		ctx->user_ip6[3] = ZTA_IMDS;
+		ctx->user_port = bpf_htons(ZTA_IMDS_PORT);
+	}
+	return 1;
 }
 
 SEC("cgroup/sendmsg4")

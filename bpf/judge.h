@@ -49,8 +49,8 @@ __noinline __weak int zta_judge_room(__u32 room)
 		inner = r->verdict;
 		zta_finish_carried(&v, &inner);
 	}
-	if (v.verdict == ZTA_VERDICT_DENY && v.reason != ZTA_REASON_QUARANTINED &&
-	    !(r->who.flags & ZTA_WORKLOAD_SELFTEST))
+	if ((v.verdict == ZTA_VERDICT_DENY || v.verdict == ZTA_VERDICT_REDIRECT) &&
+	    v.reason != ZTA_REASON_QUARANTINED && !(r->who.flags & ZTA_WORKLOAD_SELFTEST))
 		ZTA_READ(zta_weaken_by_state(&r->who, &v));
 	if (!r->c.who.key || zta_stricter(&v, &r->c.verdict)) {
 		r->c.verdict = v;

@@ -25,6 +25,7 @@
  * Of what passes, queries to resolvers (query.bpf.c) and the first octets of connections
  * (stream.bpf.c) are looked at once more.
  */
+#include "broker.h"
 #include "forged.h"
 #include "stream.h"
 #include "peers.h"
@@ -268,6 +269,12 @@ __noinline __weak int zta_inspect(struct __sk_buff *skb, __u32 room)
 	else if (is_inbound(skb, st, &p, state))
 		ask->flags |= ZTA_ASK_INBOUND;
 	zta_normalise(&ask->addr, &ask->carried);
+	if (st && (st->flags & ZTA_SOCK_REDIRECTED) && zta_is_broker(&ask->addr, ask->port)) {
+		ask->addr.w[0] = ZTA_IMDS; /* judged as called; where it goes is ours */
+		ask->port = ZTA_IMDS_PORT;
+		ask->flags = (ask->flags & ~ZTA_ASK_LOCAL) | ZTA_ASK_BROKER;
+		r->seen &= ~SEEN_BOTH;
+	}
 	if (sk->dst_port)
 		r->c.flags |= ZTA_EVENT_CUT;
 	if (st) {

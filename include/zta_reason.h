@@ -51,15 +51,17 @@
 	X(CAPTURED_DNS, "captured-dns", ALLOW)
 
 /* X(SYMBOL, "text"): the value of "hook" in events and status */
-#define ZTA_HOOKS(X)                  \
-	X(CONNECT4, "connect4")       \
-	X(CONNECT6, "connect6")       \
-	X(SENDMSG4, "sendmsg4")       \
-	X(SENDMSG6, "sendmsg6")       \
-	X(SOCK_CREATE, "sock_create") \
-	X(SOCKOPS, "sockops")         \
-	X(EGRESS, "egress")           \
-	X(INGRESS, "ingress")
+#define ZTA_HOOKS(X)                    \
+	X(CONNECT4, "connect4")         \
+	X(CONNECT6, "connect6")         \
+	X(SENDMSG4, "sendmsg4")         \
+	X(SENDMSG6, "sendmsg6")         \
+	X(SOCK_CREATE, "sock_create")   \
+	X(SOCKOPS, "sockops")           \
+	X(EGRESS, "egress")             \
+	X(INGRESS, "ingress")           \
+	X(GETPEERNAME4, "getpeername4") \
+	X(GETPEERNAME6, "getpeername6")
 
 #define ZTA_ENUM_VERDICT(sym, text) ZTA_VERDICT_##sym,
 enum zta_verdict_id { ZTA_VERDICTS(ZTA_ENUM_VERDICT) ZTA_VERDICT_COUNT };

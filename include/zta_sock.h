@@ -11,7 +11,7 @@
 
 #include "zta_policy.h"
 
-#define ZTA_SOCK_LAYOUT 2 /* version of struct zta_sock alone */
+#define ZTA_SOCK_LAYOUT 3 /* version of struct zta_sock alone */
 
 #define ZTA_SOCK_BORN	 (1U << 0) /* seen by sock_create */
 #define ZTA_SOCK_ADOPTED (1U << 1) /* marked by the daemon: older than the programs */
@@ -22,6 +22,8 @@
 #define ZTA_SOCK_ASKED (1U << 5) /* a query left: answers are read */
 
 #define ZTA_SOCK_READ (1U << 6) /* TCP: its first octets were read and may pass */
+
+#define ZTA_SOCK_REDIRECTED (1U << 7) /* called IMDS, connected to the broker */
 
 #define ZTA_WATCH_DNS	 (1U << 0) /* queries to a resolver */
 #define ZTA_WATCH_STREAM (1U << 1) /* the first bytes: ClientHello, proxy request */
@@ -40,6 +42,7 @@ struct zta_sock {
 	__u64 caller_key; /* of the task that called connect or sendmsg, when it differs */
 	__u64 judged; /* ties wire, wire_port, watch, zta_epoch(): such packets pass. 0 = none */
 	__u64 sticky; /* TCP: patterns that named wire when it was judged, 16 bits each */
+	__u64 nonce;  /* in the SYN of a call to the broker, until it is answered; 0 = none */
 	__u64 called_time;	/* UDP: CLOCK_MONOTONIC ns of the call, or ZTA_CALLED_LAST */
 	__u64 peers_word;	/* ZTA_CTL_WORD under which closed holds */
 	__u64 peers_since;	/* peers from before are forgotten (connect clears the mark) */
@@ -59,7 +62,7 @@ struct zta_sock {
 	__u32 uid;
 	char comm[ZTA_COMM_LEN];
 };
-_Static_assert(sizeof(struct zta_sock) == 192, "layout");
+_Static_assert(sizeof(struct zta_sock) == 200, "layout");
 
 /*
  * LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns. With

@@ -8,6 +8,7 @@ from zt.sh import wait_for
 
 HOOKS = [
     "connect4", "connect6", "sendmsg4", "sendmsg6", "sock_create", "sockops", "egress", "ingress",
+    "getpeername4", "getpeername6",
 ]  # fmt: skip
 
 

@@ -35,8 +35,9 @@ static const char *const hook_names[ZTA_HOOK_COUNT + 1] = { ZTA_HOOKS(HOOK_TEXT)
 
 /* Birth notes and directions first, so that what is judged later has them. */
 static const enum zta_hook attach_order[ZTA_HOOK_COUNT] = {
-	ZTA_HOOK_SOCK_CREATE, ZTA_HOOK_SOCKOPS,	 ZTA_HOOK_INGRESS,  ZTA_HOOK_EGRESS,
-	ZTA_HOOK_SENDMSG4,    ZTA_HOOK_SENDMSG6, ZTA_HOOK_CONNECT4, ZTA_HOOK_CONNECT6,
+	ZTA_HOOK_SOCK_CREATE,  ZTA_HOOK_SOCKOPS,      ZTA_HOOK_INGRESS,	 ZTA_HOOK_EGRESS,
+	ZTA_HOOK_GETPEERNAME4, ZTA_HOOK_GETPEERNAME6, ZTA_HOOK_SENDMSG4, ZTA_HOOK_SENDMSG6,
+	ZTA_HOOK_CONNECT4,     ZTA_HOOK_CONNECT6,
 };
 
 static const enum bpf_attach_type attach_types[ZTA_HOOK_COUNT] = {
@@ -48,6 +49,8 @@ static const enum bpf_attach_type attach_types[ZTA_HOOK_COUNT] = {
 	[ZTA_HOOK_SOCKOPS] = BPF_CGROUP_SOCK_OPS,
 	[ZTA_HOOK_EGRESS] = BPF_CGROUP_INET_EGRESS,
 	[ZTA_HOOK_INGRESS] = BPF_CGROUP_INET_INGRESS,
+	[ZTA_HOOK_GETPEERNAME4] = BPF_CGROUP_INET4_GETPEERNAME,
+	[ZTA_HOOK_GETPEERNAME6] = BPF_CGROUP_INET6_GETPEERNAME,
 };
 
 /* Hooks in which a later program can undo what ours decided. */

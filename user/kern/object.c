@@ -42,12 +42,13 @@
 #define MAP_VERSION(sym, name, version) version,
 
 const char *const kern_prog_names[KERN_PROG_COUNT] = {
-	[ZTA_HOOK_CONNECT4] = "zta_connect4",	[ZTA_HOOK_CONNECT6] = "zta_connect6",
-	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",	[ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
-	[ZTA_HOOK_SOCK_CREATE] = "zta_create",	[ZTA_HOOK_SOCKOPS] = "zta_sockops",
-	[ZTA_HOOK_EGRESS] = "zta_egress",	[ZTA_HOOK_INGRESS] = "zta_ingress",
-	[KERN_PROG_MKDIR] = "zta_mkdir",	[KERN_PROG_RELEASE] = "zta_release",
-	[KERN_PROG_FAMILY] = "zta_family",	[KERN_PROG_FLUSH] = "zta_flush",
+	[ZTA_HOOK_CONNECT4] = "zta_connect4",	   [ZTA_HOOK_CONNECT6] = "zta_connect6",
+	[ZTA_HOOK_SENDMSG4] = "zta_sendmsg4",	   [ZTA_HOOK_SENDMSG6] = "zta_sendmsg6",
+	[ZTA_HOOK_SOCK_CREATE] = "zta_create",	   [ZTA_HOOK_SOCKOPS] = "zta_sockops",
+	[ZTA_HOOK_EGRESS] = "zta_egress",	   [ZTA_HOOK_INGRESS] = "zta_ingress",
+	[ZTA_HOOK_GETPEERNAME4] = "zta_peername4", [ZTA_HOOK_GETPEERNAME6] = "zta_peername6",
+	[KERN_PROG_MKDIR] = "zta_mkdir",	   [KERN_PROG_RELEASE] = "zta_release",
+	[KERN_PROG_FAMILY] = "zta_family",	   [KERN_PROG_FLUSH] = "zta_flush",
 	[KERN_PROG_DECIDE] = "zta_decide_test",
 };
 const char *const kern_map_names[KERN_MAP_COUNT] = { KERN_MAPS(MAP_NAME) };

@@ -44,7 +44,9 @@
 	X(LEARNT, "zta_learnt", ZTA_LEARNT_LAYOUT)    \
 	X(OTHERS, "zta_others", ZTA_LEARNT_LAYOUT)    \
 	X(TEXTS, "zta_texts", ZTA_LEARNT_LAYOUT)      \
-	X(QUERIES, "zta_queries", ZTA_LEARNT_LAYOUT)
+	X(QUERIES, "zta_queries", ZTA_LEARNT_LAYOUT)  \
+	X(BROKER, "zta_broker", 0)                    \
+	X(CALLERS, "zta_callers", 0)
 
 #define KERN_ENUM_MAP(sym, name, version) KERN_MAP_##sym,
 enum kern_map { KERN_MAPS(KERN_ENUM_MAP) KERN_MAP_COUNT };
