@@ -7,8 +7,9 @@
  *
  * An answer is believed when a listed resolver sent it, to a socket that asked this question under
  * this id not long ago; outside the machine's own network namespace it must not have come through
- * lo, and a loopback resolver is nobody there (whoever owns the namespace could be it). Nothing is
- * ever refused here: an answer that is not believed, or cannot be read, teaches nothing.
+ * lo, and a loopback resolver is nobody there (whoever owns the namespace could be it); inside it,
+ * what comes through lo must have an address of the machine. Nothing is ever refused here: an
+ * answer that is not believed, or cannot be read, teaches nothing.
  *
  * The name's most specific pattern is noted with each address of the chain; a name that no pattern
  * matches makes its addresses ordinary ones as well (shared). When an address becomes a public AI's
@@ -420,6 +421,22 @@ static __always_inline void read_segment(struct __sk_buff *skb, __u32 room, __u3
 	}
 }
 
+/* Through lo, or from a loopback address, outside the machine's own namespace. */
+static __always_inline int is_captured(struct __sk_buff *skb, const struct zta_room *r, __u64 netns)
+{
+	return !zta_is_known(netns) &&
+	       (skb->ifindex == LOOPBACK_IFINDEX || zta_is_loopback(&r->wire));
+}
+
+/* Through lo, but from no address of the machine: by somebody who may send from any. */
+static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_room *r, __u64 netns)
+{
+	struct zta_local_key local = { .netns = netns, .addr = r->wire };
+
+	return skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&r->wire) &&
+	       !bpf_map_lookup_elem(&zta_local, &local);
+}
+
 __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 {
 	struct zta_room *r = zta_room(room);
@@ -438,10 +455,11 @@ __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 	r->c.ask.proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
 	if (!zta_is_resolver(skb, room)) {
 		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
-	} else if (!zta_is_known(netns) &&
-		   (skb->ifindex == LOOPBACK_IFINDEX || zta_is_loopback(&r->wire))) {
+	} else if (is_captured(skb, r, netns)) {
 		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
 		zta_tell_captured(skb, room);
+	} else if (is_forged(skb, r, netns)) {
+		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
 	} else if (tcp) {
 		read_segment(skb, room, at, left);
 	} else {

@@ -190,6 +190,19 @@ static void change_all(const struct kern *k, unsigned slot, const int *inner,
 	}
 }
 
+/* Rows that mean something: an array has a place for every key. */
+static size_t count_rows(const struct kern_rows *rows)
+{
+	size_t n = 0;
+
+	if (!rows->sparse)
+		return rows->n;
+	for (size_t i = 0; i < rows->n; i++)
+		n += !is_zero((const char *)rows->values + i * rows->value_stride,
+			      rows->value_stride);
+	return n;
+}
+
 static int put_all(struct kern *k, unsigned slot, const int fds[KERN_TABLE_COUNT],
 		   const struct kern_rows rows[KERN_TABLE_COUNT], struct diag *d)
 {
@@ -201,7 +214,7 @@ static int put_all(struct kern *k, unsigned slot, const int fds[KERN_TABLE_COUNT
 			r = diag_set(d, results[i],
 				     "cannot put %s into its slot:", kern_map_names[i]);
 		else
-			k->used[i][slot] = rows[i].n;
+			k->used[i][slot] = count_rows(&rows[i]);
 	}
 	return r;
 }
