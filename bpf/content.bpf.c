@@ -43,8 +43,9 @@ int zta_content_who(struct __sk_buff *skb, __u32 room)
 	r->seen = 0;
 	r->c.netns = st->netns;
 	r->c.sticky = st->sticky;
-	r->c.ask.addr = st->wire;
-	r->c.ask.port = st->wire_port;
+	/* what the call named; what the packet names, if that is another, was judged as well */
+	r->c.ask.addr = st->flags & ZTA_SOCK_CALLED ? st->called : st->wire;
+	r->c.ask.port = st->flags & ZTA_SOCK_CALLED ? st->called_port : st->wire_port;
 	r->c.ask.proto = IPPROTO_TCP;
 	zta_normalise(&r->c.ask.addr, &r->c.ask.carried);
 	p = zta_get_profile(&t, r->who.profile);
@@ -53,7 +54,7 @@ int zta_content_who(struct __sk_buff *skb, __u32 room)
 	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &r->c.ask.addr);
 	if (!g || !g->proxies)
 		return 1;
-	port = ZTA_PORTS_PROXY + st->wire_port;
+	port = ZTA_PORTS_PROXY + r->c.ask.port;
 	inner = ZTA_INNER(zta_ports, r->slot);
 	mask = inner ? bpf_map_lookup_elem(inner, &port) : NULL;
 	r->proxies = mask ? g->proxies & *mask : 0;

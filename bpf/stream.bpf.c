@@ -86,16 +86,19 @@ __noinline __weak __u64 zta_tcp_head(struct __sk_buff *skb)
 #define TCP_SYN 0x02
 #define TCP_URG 0x20
 
-/* No more is read of this connection: packets pass by the cached verdict. */
+/* No more is read of this connection: packets pass by the cached verdict, if there is one. */
 static __always_inline int end(struct bpf_sock *sk, struct zta_sock *st)
 {
 	__u64 epoch = zta_epoch();
 
 	if (st) {
 		st->flags |= ZTA_SOCK_READ;
-		st->judged = 0;
-		st->watch = 0;
-		st->judged = zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, 0), epoch);
+		if (st->judged ==
+		    zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, ZTA_WATCH_STREAM), epoch)) {
+			st->judged = 0;
+			st->watch = 0;
+			st->judged = zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, 0), epoch);
+		}
 	}
 	bpf_sk_storage_delete(&zta_streams, sk);
 	return 1;

@@ -174,7 +174,28 @@ static __always_inline int zta_stream_ends_authority(__u32 c)
 	return c <= ' ' || c == '/' || c == '?' || c == '#';
 }
 
-/* One octet of a request line or of the header fields behind a CONNECT. */
+/*
+ * Some octets of the header fields behind a CONNECT, which two line ends in a row close: s->have
+ * becomes how many of them belong to it.
+ */
+static __always_inline void zta_stream_fields(struct zta_stream *s)
+{
+	for (__u32 i = 0; i < ZTA_STREAM_PIECE; i++) {
+		__u32 c = s->buf[i & (ZTA_STREAM_PIECE - 1)];
+
+		if (i >= s->have)
+			break;
+		if (c == '\n' && !s->line) {
+			s->have = i + 1;
+			s->state = ZTA_STREAM_TUNNEL;
+			break;
+		}
+		if (c != '\r')
+			s->line = c != '\n';
+	}
+}
+
+/* One octet of a request line. */
 static __always_inline void zta_stream_request(struct zta_stream *s)
 {
 	const __u64 connect = 0x5443454e4e4f43; /* "CONNECT", from the lowest octet on */
@@ -227,15 +248,6 @@ static __always_inline void zta_stream_request(struct zta_stream *s)
 			zta_stream_asked(s, c);
 		} else {
 			s->port = s->port * 10 + (c - '0') % 10;
-		}
-		return;
-	case ZTA_STREAM_FIELDS: /* two line ends in a row */
-		if (c == '\n') {
-			if (!s->line)
-				zta_stream_want(s, ZTA_STREAM_TUNNEL, 1);
-			s->line = 0;
-		} else if (c != '\r') {
-			s->line = 1;
 		}
 		return;
 	default:
@@ -306,6 +318,8 @@ static __always_inline void zta_stream_take(struct zta_stream *s)
 {
 	if (s->state >= ZTA_STREAM_HANDSHAKE)
 		zta_stream_hello(s);
+	else if (s->state == ZTA_STREAM_FIELDS)
+		zta_stream_fields(s);
 	else if (s->state == ZTA_STREAM_FIRST || s->state == ZTA_STREAM_TUNNEL)
 		zta_stream_first(s);
 	else
@@ -349,6 +363,8 @@ static __always_inline __u32 zta_stream_step(ZTA_STREAM_INPUT *input, struct zta
 		s->hello -= n;
 		return n;
 	}
+	if (s->state == ZTA_STREAM_FIELDS) /* as many as there are */
+		s->need = zta_least(n, ZTA_STREAM_PIECE);
 	have = s->have & (ZTA_STREAM_PIECE - 1);
 	n = zta_least(n, s->need - zta_least(have, s->need));
 	n = zta_least(n, ZTA_STREAM_PIECE);
@@ -367,6 +383,12 @@ static __always_inline __u32 zta_stream_step(ZTA_STREAM_INPUT *input, struct zta
 	}
 	if (s->have < s->need || s->state == ZTA_STREAM_MALFORMED)
 		return n;
+	if (s->state != ZTA_STREAM_FIELDS) {
+		zta_stream_dispatch(input, s);
+		return n;
+	}
 	zta_stream_dispatch(input, s);
+	n = zta_least(n, s->have);
+	zta_stream_want(s, s->state, 1);
 	return n;
 }
