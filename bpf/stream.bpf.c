@@ -27,13 +27,13 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define STEPS 8 /* in one go */
 #define GOES  200
 
-static __always_inline int zta_stream_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u32 n)
+static __always_inline int zta_stream_load(struct __sk_buff *input, __u32 at, __u8 *to, __u32 n)
 {
 	__u64 octets = n;
 
 	ZTA_KEEP(octets); /* what is 1 to 16 already, said as 5.10 understands it */
 	octets = ((octets - 1) & (ZTA_STREAM_PIECE - 1)) + 1;
-	return bpf_skb_load_bytes(skb, at, to, octets);
+	return bpf_skb_load_bytes(input, at, to, octets);
 }
 
 __noinline __weak int zta_stream_taken(struct __sk_buff *skb)
@@ -46,9 +46,9 @@ __noinline __weak int zta_stream_taken(struct __sk_buff *skb)
 	return 0;
 }
 
-static __always_inline void zta_stream_dispatch(struct __sk_buff *skb, struct zta_stream *s)
+static __always_inline void zta_stream_dispatch(struct __sk_buff *input, struct zta_stream *s)
 {
-	zta_stream_taken(skb);
+	zta_stream_taken(input);
 }
 
 /* Take octets of the packet from @at to @end. Returns the offset behind what was taken. */
