@@ -108,7 +108,9 @@ class Resolver:
         """The reply to one message; None: nothing."""
         try:
             q = dns.message.from_wire(query)
-        except dns.exception.DNSException:
+        except (dns.exception.DNSException, ValueError):
+            return None
+        if len(q.question) != 1 or q.flags & dns.flags.QR:
             return None
         name = q.question[0].name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(q.question[0].rdtype)
