@@ -16,6 +16,7 @@
  *  - a proxy: the same for the authority of a request and for the hello in its tunnel, `proxy-ai`;
  *    closed profiles ask with CONNECT for names of their `proxy` rules only, else `proxy-name`.
  */
+#include "netns.h"
 #include "stream.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -38,14 +39,17 @@ int zta_content_who(struct __sk_buff *skb, __u32 room)
 	if (!zta_who_key(&r->who, zta_owner_of(skb), r->slot))
 		return 0;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (!st)
-		return 0;
 	r->seen = 0;
-	r->c.netns = st->netns;
-	r->c.sticky = st->sticky;
-	/* what the call named; what the packet names, if that is another, was judged as well */
-	r->c.ask.addr = st->flags & ZTA_SOCK_CALLED ? st->called : st->wire;
-	r->c.ask.port = st->flags & ZTA_SOCK_CALLED ? st->called_port : st->wire_port;
+	if (!st) { /* an MPTCP subflow: the packet was judged just now */
+		r->c.netns = zta_netns_of(skb);
+		r->c.ask.addr = r->wire;
+		r->c.ask.port = r->wire_port;
+	} else { /* what the call named; what the packet names, if another, was judged as well */
+		r->c.netns = st->netns;
+		r->c.sticky = st->sticky;
+		r->c.ask.addr = st->flags & ZTA_SOCK_CALLED ? st->called : st->wire;
+		r->c.ask.port = st->flags & ZTA_SOCK_CALLED ? st->called_port : st->wire_port;
+	}
 	r->c.ask.proto = IPPROTO_TCP;
 	zta_normalise(&r->c.ask.addr, &r->c.ask.carried);
 	p = zta_get_profile(&t, r->who.profile);

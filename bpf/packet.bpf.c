@@ -27,6 +27,7 @@
  */
 #include "broker.h"
 #include "forged.h"
+#include "netns.h"
 #include "stream.h"
 #include "peers.h"
 
@@ -277,7 +278,9 @@ __noinline __weak int zta_inspect(struct __sk_buff *skb, __u32 room)
 	}
 	if (sk->dst_port)
 		r->c.flags |= ZTA_EVENT_CUT;
-	if (st) {
+	if (!st) {
+		r->c.netns = zta_netns_of(skb);
+	} else {
 		r->c.netns = st->netns;
 		r->c.sticky = ask->proto == IPPROTO_TCP ? st->sticky : 0;
 		if ((st->flags & ZTA_SOCK_CALLED) && !zta_same_addr(&st->called, &p.dst))
@@ -373,7 +376,7 @@ int zta_egress(struct __sk_buff *skb)
 	struct bpf_sock *sk = skb->sk;
 	struct zta_sock *st;
 	struct zta_room *r;
-	__u32 room, judged;
+	__u32 room, judged, watch;
 	int verdict = PASS;
 
 	if (!sk)
@@ -386,16 +389,19 @@ int zta_egress(struct __sk_buff *skb)
 	if (!r)
 		return DROP;
 	r->slot = epoch & 1;
-	if (!judged)
+	if (judged) {
+		watch = st->watch;
+	} else {
 		verdict = judge(skb, room, r, st, epoch);
-	if (verdict == PASS && st && st->watch && !(r->seen & SEEN_PASS)) {
-		if (!judged)
-			__builtin_memset(&r->c, 0, sizeof(r->c));
-		if (st->watch & ZTA_WATCH_DNS)
-			verdict = zta_query(skb, room) ? PASS : DROP;
-		else
-			verdict = zta_stream(skb, room) ? PASS : DROP;
+		watch = r->seen & SEEN_PASS ? 0
+					    : zta_watch_of(&r->c.ask, r->c.verdict.reason,
+							   st && (st->flags & ZTA_SOCK_READ));
+		__builtin_memset(&r->c, 0, sizeof(r->c));
 	}
+	if (verdict == PASS && watch == ZTA_WATCH_DNS)
+		verdict = zta_query(skb, room) ? PASS : DROP;
+	else if (verdict == PASS && watch)
+		verdict = zta_stream(skb, room) ? PASS : DROP;
 	zta_room_give(r);
 	return verdict;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where the payload of a plain TCP or UDP packet stands: without IPv4 options, fragments or IPv6
- * extension headers. Of anything else no name is read: a query is refused where names are guarded,
- * an answer is not believed.
+ * Where the payload of a TCP or UDP packet stands. Of IPv4 options, routing headers and later
+ * fragments none is read: a query is refused where names are guarded, an answer is not believed.
  */
 #pragma once
 
@@ -31,24 +30,23 @@ static __always_inline void zta_source(struct __sk_buff *skb, struct zta_addr *a
 	}
 }
 
+/* Where the TCP or UDP header stands: offset | protocol << 16; 0 = nowhere */
+static __always_inline __u32 zta_transport(struct __sk_buff *skb)
+{
+	__u64 head = skb->protocol == bpf_htons(0x0800) ? zta_packet_head4(skb)
+							: zta_packet_head6(skb);
+
+	if (head & 0xff)
+		return 0;
+	return (__u32)(head >> 32 & 0xffff) | (__u32)(head >> 8 & 0xff) << 16;
+}
+
 __noinline __weak __u64 zta_payload(struct __sk_buff *skb)
 {
-	__u32 at, proto, ports, end = skb->len;
-	__u8 head[40];
+	__u32 transport = zta_transport(skb), at = transport & 0xffff, proto = transport >> 16;
+	__u32 end = skb->len, ports;
 	__u8 l4[20];
 
-	if (skb->protocol == bpf_htons(0x0800)) {
-		if (bpf_skb_load_bytes(skb, 0, head, 20) < 0 || head[0] != 0x45 ||
-		    (head[6] & 0x3f) || head[7])
-			return 0;
-		at = 20;
-		proto = head[9];
-	} else {
-		if (bpf_skb_load_bytes(skb, 0, head, 40) < 0)
-			return 0;
-		at = 40;
-		proto = head[6];
-	}
 	if (proto == IPPROTO_UDP) {
 		if (bpf_skb_load_bytes(skb, at, l4, 8) < 0)
 			return 0;
@@ -60,7 +58,7 @@ __noinline __weak __u64 zta_payload(struct __sk_buff *skb)
 	} else {
 		return 0;
 	}
-	if (at > end)
+	if (at > end || at > 0x7fff)
 		return 0;
 	ports = l4[0] << 8 | l4[1] | (__u32)(l4[2] << 8 | l4[3]) << 16;
 	return at | (proto == IPPROTO_TCP ? ZTA_PAYLOAD_TCP : 0) |

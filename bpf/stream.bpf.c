@@ -75,7 +75,7 @@ __noinline __weak __u32 zta_stream_run(struct __sk_buff *skb, __u32 at, __u32 en
 /* Its sequence number and flags: flags | seq << 32; 0 = cannot be read */
 __noinline __weak __u64 zta_tcp_head(struct __sk_buff *skb)
 {
-	__u32 at = skb->protocol == bpf_htons(0x0800) ? 20 : 40;
+	__u32 at = zta_transport(skb) & 0xffff;
 	__u8 h[14];
 
 	if (bpf_skb_load_bytes(skb, at, h, sizeof(h)) < 0)

@@ -82,13 +82,15 @@ class Client:
         s.recv(4096)
         s.close()
 
-    def passes(self, profile: str, address: str, data: bytes | list[bytes], port: int = 0) -> bool:
+    def passes(
+        self, profile: str, address: str, data: bytes | list[bytes], port: int = 0, proto: int = 0
+    ) -> bool:
         """Connect, send the pieces; did all of them come back?"""
         if not port:
             port = self.world.port()
         pieces = data if isinstance(data, list) else [data]
         p = self.troupe.get(profile, self.control)
-        s = p.socket(socket.AF_INET, socket.SOCK_STREAM)
+        s = p.socket(socket.AF_INET, socket.SOCK_STREAM, proto)
         s.settimeout(5)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         s.connect((address, port))
@@ -201,6 +203,23 @@ def test_a_names_rule_wants_a_hello(inside, control, resolver, what):
     seq = inside.ztad.last_seq()
     assert not inside.passes("named", w.PUBLIC_B, what)
     assert told(inside, seq, "sni-mismatch")
+
+
+# --- MPTCP: the kernel makes the socket that sends
+MPTCP = 262
+
+
+def test_names_over_mptcp(inside, control, resolver):
+    resolver.put("subflow.wikipedia.org", w.PUBLIC_B)
+    resolver.put(OPENAI, w.PE)
+    for name in ("subflow.wikipedia.org", OPENAI):
+        inside.look_up("named", name)
+    good, bad = hello("subflow.wikipedia.org"), hello(OTHER)
+    assert control.passes("named", w.PUBLIC_B, bad, proto=MPTCP)
+    assert inside.passes("named", w.PUBLIC_B, good, proto=MPTCP)
+    assert inside.passes("named", w.PE, hello(OPENAI), proto=MPTCP)
+    assert not inside.passes("named", w.PUBLIC_B, bad, proto=MPTCP)
+    assert not inside.passes("wide", w.PUBLIC, hello(AI), proto=MPTCP)
 
 
 # --- in pieces
