@@ -8,8 +8,8 @@
  * An answer is believed when a listed resolver sent it, to a socket that asked this question under
  * this id not long ago; outside the machine's own network namespace it must not have come through
  * lo, and a loopback resolver is nobody there (whoever owns the namespace could be it); inside it,
- * what comes through lo must have an address of the machine. Nothing is ever refused here: an
- * answer that is not believed, or cannot be read, teaches nothing.
+ * what comes through lo must have an address of the machine, or its query went that way. Nothing is
+ * ever refused here: an answer that is not believed, or cannot be read, teaches nothing.
  *
  * The name's most specific pattern is noted with each address of the chain; a name that no pattern
  * matches makes its addresses ordinary ones as well (shared). When an address becomes a public AI's
@@ -311,6 +311,18 @@ static __always_inline int read_records(struct __sk_buff *skb, __u32 room, struc
 }
 
 /*
+ * Through lo, but from no address of the machine, and the query took another way (its administrator
+ * may send queries to a proxy on lo): by somebody who may send from any address.
+ */
+static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_room *r, __u64 by_lo)
+{
+	struct zta_local_key local = { .netns = r->c.netns, .addr = r->wire };
+
+	return !by_lo && skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&r->wire) &&
+	       !bpf_map_lookup_elem(&zta_local, &local);
+}
+
+/*
  * The workload that asked what the room's message answers, 0 = nobody. The first answer is the one
  * that is read, as by the client.
  */
@@ -329,6 +341,8 @@ __noinline __weak __u64 zta_take_query(struct __sk_buff *skb, __u32 room)
 	key.type = r->dns.type;
 	q = bpf_map_lookup_elem(&zta_queries, &key);
 	if (!q || bpf_ktime_get_ns() - q->sent > ZTA_QUERY_S * NS_PER_S)
+		return 0;
+	if (is_forged(skb, r, q->by_lo))
 		return 0;
 	workload = q->workload;
 	bpf_map_delete_elem(&zta_queries, &key);
@@ -428,15 +442,6 @@ static __always_inline int is_captured(struct __sk_buff *skb, const struct zta_r
 	       (skb->ifindex == LOOPBACK_IFINDEX || zta_is_loopback(&r->wire));
 }
 
-/* Through lo, but from no address of the machine: by somebody who may send from any. */
-static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_room *r, __u64 netns)
-{
-	struct zta_local_key local = { .netns = netns, .addr = r->wire };
-
-	return skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&r->wire) &&
-	       !bpf_map_lookup_elem(&zta_local, &local);
-}
-
 __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 {
 	struct zta_room *r = zta_room(room);
@@ -458,8 +463,6 @@ __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 	} else if (is_captured(skb, r, netns)) {
 		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
 		zta_tell_captured(skb, room);
-	} else if (is_forged(skb, r, netns)) {
-		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
 	} else if (tcp) {
 		read_segment(skb, room, at, left);
 	} else {

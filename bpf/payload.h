@@ -30,6 +30,18 @@ static __always_inline void zta_source(struct __sk_buff *skb, struct zta_addr *a
 	}
 }
 
+static __always_inline void zta_destination(struct __sk_buff *skb, struct zta_addr *a)
+{
+	__builtin_memset(a, 0, sizeof(*a));
+	if (skb->protocol == bpf_htons(0x0800)) {
+		a->family = ZTA_V4;
+		bpf_skb_load_bytes(skb, offsetof(struct iphdr, daddr), a->w, 4);
+	} else {
+		a->family = ZTA_V6;
+		bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, daddr), a->w, 16);
+	}
+}
+
 /* Where the TCP or UDP header stands: offset | protocol << 16; 0 = nowhere */
 static __always_inline __u32 zta_transport(struct __sk_buff *skb)
 {

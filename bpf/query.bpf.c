@@ -87,6 +87,7 @@ __noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32
 	key.type = r->dns.type;
 	value.workload = r->who.key;
 	value.sent = bpf_ktime_get_ns();
+	value.by_lo = skb->ifindex == LOOPBACK_IFINDEX;
 	bpf_map_update_elem(&zta_queries, &key, &value, BPF_ANY);
 	return 1;
 }
@@ -105,6 +106,24 @@ static __always_inline int find_profile(struct __sk_buff *skb, struct zta_room *
 	return 1;
 }
 
+/* Does policy list the resolver that was called, or (0.0.0.0, an own address) that is sent to? */
+__noinline __weak int zta_asks_resolver(struct __sk_buff *skb, __u32 room)
+{
+	struct zta_room *r = zta_room(room);
+	struct zta_tables t = {};
+	const struct zta_prefix *g;
+
+	if (!r)
+		return 0;
+	t.slot = r->slot;
+	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &r->c.ask.addr);
+	if (g && (g->flags & ZTA_PREFIX_RESOLVER))
+		return 1;
+	zta_destination(skb, &r->wire);
+	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &r->wire);
+	return g && (g->flags & ZTA_PREFIX_RESOLVER);
+}
+
 __noinline int zta_query(struct __sk_buff *skb, __u32 room)
 {
 	struct zta_room *r = zta_room(room);
@@ -120,23 +139,23 @@ __noinline int zta_query(struct __sk_buff *skb, __u32 room)
 		return 0;
 	if (!find_profile(skb, r))
 		return 1; /* not below the attach point (any more) */
+	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
+	if (st) {
+		r->c.netns = st->netns;
+		r->c.ask.addr = st->called; /* the resolver */
+		r->c.ask.port = st->called_port;
+		if (!zta_asks_resolver(skb, room))
+			return 1; /* anybody on loopback */
+		st->flags |= ZTA_SOCK_ASKED;
+	}
 	payload = zta_payload(skb);
 	at = ZTA_PAYLOAD_AT(payload);
 	left = ZTA_PAYLOAD_LEN(payload);
-	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	if (st) {
-		st->flags |= ZTA_SOCK_ASKED;
-		r->c.netns = st->netns;
-	}
 	if (!payload) /* options, fragments: cannot be read */
 		return !(r->seen & ZTA_SEEN_LISTED) ||
 		       zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
 	r->c.ask.proto = sk->protocol;
 	r->c.sport = ZTA_PAYLOAD_SPORT(payload);
-	if (st) {
-		r->c.ask.addr = st->called; /* the resolver */
-		r->c.ask.port = st->called_port;
-	}
 	if (sk->protocol != IPPROTO_TCP)
 		return zta_query_message(skb, room, at, left);
 	r->c.flags |= ZTA_EVENT_CUT;

@@ -74,6 +74,8 @@ static __always_inline __u8 zta_watch_of(const struct zta_ask *ask, __u8 reason,
 {
 	if (reason == ZTA_REASON_RESOLVER)
 		return ZTA_WATCH_DNS;
+	if (reason == ZTA_REASON_LOOPBACK && ask->port == ZTA_PORT_DNS)
+		return ZTA_WATCH_DNS; /* it may be a resolver as well */
 	if (ask->proto != IPPROTO_TCP || read)
 		return 0;
 	return reason == ZTA_REASON_PRIVATE_LINK || reason == ZTA_REASON_EGRESS_RULE_ALLOW ||

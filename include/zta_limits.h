@@ -13,8 +13,11 @@
 #define ZTA_WORKLOADS_MAX    4096
 #define ZTA_SETS_MAX	     256
 #define ZTA_EXTENDS_MAX	     4
-#define ZTA_NAME_LEN	     32	 /* profile, service, set names */
-#define ZTA_TEXT_MAX	     253 /* metadata.name, owner, ticket: they stand in records */
+#define ZTA_NAME_LEN	     32	   /* profile, service, set names */
+#define ZTA_AUDIENCES_MAX    64	   /* an identity */
+#define ZTA_AUDIENCE_MAX     256   /* octets */
+#define ZTA_RATE_MAX	     60000 /* tokens a minute */
+#define ZTA_TEXT_MAX	     253   /* metadata.name, owner, ticket: they stand in records */
 
 /* Compiled policy. */
 #define ZTA_PROFILE_IDS	  512	/* ids stay with a name over policies: room for old ones */

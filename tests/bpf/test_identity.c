@@ -16,6 +16,8 @@
 #include <netinet/tcp.h>
 
 #include "bpf/site.h"
+#include "inspect/syn.h"
+#include "kern/callers.h"
 #include "kern/object_private.h"
 #include "zta_identity.h"
 
@@ -37,15 +39,10 @@ static uint64_t one, two;
 
 static void broker_set(struct site *s, bool there)
 {
-	struct zta_broker b = { 0 };
-	uint32_t zero = 0;
+	struct zta_broker b = { .addr.family = ZTA_V4, .port = BROKER };
 
-	if (there) {
-		b.addr.family = ZTA_V4;
-		b.addr.w[0] = htonl(INADDR_LOOPBACK);
-		b.port = BROKER;
-	}
-	assert_int_equal(bpf_map_update_elem(s->kern->map[KERN_MAP_BROKER], &zero, &b, BPF_ANY), 0);
+	b.addr.w[0] = htonl(INADDR_LOOPBACK);
+	assert_int_equal(kern_broker_set(s->kern, there ? &b : NULL), 0);
 }
 
 static int setup(void **state)
@@ -83,47 +80,24 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The nonce that a saved SYN carries, 0 = none. */
-static uint64_t nonce_of(int fd)
-{
-	unsigned char syn[512];
-	socklen_t len = sizeof(syn);
-	size_t at, end;
-	uint64_t nonce;
-
-	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len), 0);
-	if (len < 40)
-		return 0;
-	at = (size_t)(syn[0] & 0xf) * 4;
-	end = at + (size_t)(syn[at + 12] >> 4) * 4;
-	for (at += 20; at + 1 < end && syn[at];) {
-		if (syn[at] == 1) {
-			at++;
-			continue;
-		}
-		if (syn[at] == ZTA_NONCE_KIND && syn[at + 1] == ZTA_NONCE_OCTETS) {
-			memcpy(&nonce, syn + at + 4, sizeof(nonce));
-			return nonce;
-		}
-		at += syn[at + 1] ? syn[at + 1] : 1;
-	}
-	return 0;
-}
-
 /* Accept one, take what the kernel wrote of it: 1, or 0 when nobody vouches. */
 static int accept_caller(struct site *s, struct zta_caller *ret)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), map = s->kern->map[KERN_MAP_CALLERS];
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), found;
+	uint8_t syn[SYN_BYTES_MAX];
+	socklen_t len = sizeof(syn);
 	uint64_t nonce;
-	int found;
 
 	assert_true(fd >= 0);
-	nonce = nonce_of(fd);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len), 0);
 	close(fd);
 	memset(ret, 0, sizeof(*ret));
-	found = nonce && bpf_map_lookup_elem(map, &nonce, ret) == 0;
-	if (found)
-		assert_int_equal(bpf_map_delete_elem(map, &nonce), 0);
+	found = syn_nonce(syn, len, &nonce) == 0 && kern_caller_take(s->kern, nonce, ret) == 0;
+	if (found) {
+		struct zta_caller again;
+
+		assert_int_equal(kern_caller_take(s->kern, nonce, &again), -ENOENT);
+	}
 	return found;
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from zt import ctl, policy
 
-COUNTS = ("services", "names", "prefixes", "profiles", "workloads")
+COUNTS = ("services", "names", "prefixes", "profiles", "workloads", "identities")
 LIMIT = 4 * 1024 * 1024
 
 

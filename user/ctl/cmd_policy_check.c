@@ -38,8 +38,8 @@ static int print_maps(const struct ctl *c, const json_t *maps)
 
 static int print(const struct ctl *c, const char *file, const json_t *v)
 {
-	static const char *const counts[] = { "services", "names",     "prefixes",
-					      "profiles", "workloads", NULL };
+	static const char *const counts[] = { "services",  "names",	 "prefixes", "profiles",
+					      "workloads", "identities", NULL };
 	const json_t *errors = json_object_get(v, "errors");
 	const json_t *warnings = json_object_get(v, "warnings");
 	const json_t *summary = json_object_get(v, "summary");

@@ -27,6 +27,7 @@ void policy_brief_free(struct policy_brief *b)
 	free(b->owners);
 	free(b->dates);
 	free(b->places);
+	free(b->audiences);
 	image_patterns_free(&b->patterns);
 	free(b->texts);
 	free(b);
@@ -120,9 +121,71 @@ static int take_profiles(const struct policy *p, const struct policy_image *imag
 		memcpy(b->profiles[i].name, p->profiles[i].name, sizeof(b->profiles[i].name));
 		b->profiles[i].id = image->profile_id[i];
 		b->profiles[i].audit = p->profiles[i].mode == POLICY_MODE_AUDIT;
+		b->profiles[i].broker = p->profiles[i].imds == POLICY_IMDS_BROKER;
 		b->dns_listed |= p->profiles[i].dns_listed;
 	}
 	return 0;
+}
+
+/* --- identities: while the block of texts grows, pointers into it are places in it */
+
+static char *add_text(struct buf *texts, const char *s, bool *failed)
+{
+	size_t at = texts->len;
+
+	*failed |= buf_add(texts, s, strlen(s) + 1) < 0;
+	return (char *)at;
+}
+
+/* The profile before @i that has the same identity, because one extends the other. */
+static const struct policy_identity *same_before(const struct policy *p,
+						 const struct policy_brief *b, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (p->profiles[k].identity.audiences == p->profiles[i].identity.audiences)
+			return &b->profiles[k].identity;
+	return NULL;
+}
+
+static int add_identities(const struct policy *p, struct policy_brief *b, struct buf *texts)
+{
+	size_t n = 0;
+	bool failed = false;
+
+	for (size_t i = 0; i < p->n_profiles; i++)
+		n += p->profiles[i].identity.n_audiences;
+	b->audiences = calloc(n + 1, sizeof(*b->audiences));
+	if (!b->audiences)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < p->n_profiles; i++) {
+		const struct policy_identity *from = &p->profiles[i].identity;
+		const struct policy_identity *same;
+		struct policy_identity *to = &b->profiles[i].identity;
+
+		if (!from->n_audiences)
+			continue;
+		same = same_before(p, b, i);
+		*to = same ? *same : *from;
+		if (same)
+			continue;
+		to->path = add_text(texts, from->path, &failed);
+		to->audiences = &b->audiences[n];
+		for (size_t k = 0; k < from->n_audiences; k++)
+			b->audiences[n++] = add_text(texts, from->audiences[k], &failed);
+	}
+	b->n_audiences = n;
+	return failed ? -ENOMEM : 0;
+}
+
+static void settle_identities(struct policy_brief *b)
+{
+	for (size_t i = 0; i < b->n_audiences; i++)
+		b->audiences[i] = b->texts + (uintptr_t)b->audiences[i];
+	for (size_t i = 0; i < b->n_profiles; i++)
+		if (b->profiles[i].identity.n_audiences)
+			b->profiles[i].identity.path = b->texts +
+						       (uintptr_t)b->profiles[i].identity.path;
 }
 
 /* The name of the policy first; an owner who has many entries in a row stands there once. */
@@ -151,9 +214,14 @@ static int take_texts(const struct policy *p, struct policy_brief *b)
 		last = owner;
 		b->owners[i] = at;
 	}
+	if (add_identities(p, b, &texts) < 0)
+		return -ENOMEM;
 	b->texts = buf_take(&texts);
+	if (!b->texts)
+		return -ENOMEM;
 	b->name = b->texts;
-	return b->texts ? 0 : -ENOMEM;
+	settle_identities(b);
+	return 0;
 }
 
 static size_t add_date(struct policy_brief *b, int64_t expires, const char *path)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "policy/identity.h"
 #include "policy/image.h"
 #include "zta_limits.h"
 
@@ -47,7 +48,9 @@ struct brief_service {
 struct brief_profile {
 	char name[ZTA_NAME_LEN + 1];
 	uint16_t id;
-	bool audit; /* its own mode */
+	bool audit;			 /* its own mode */
+	bool broker;			 /* imds */
+	struct policy_identity identity; /* reaches into texts */
 };
 
 struct policy_brief {
@@ -69,6 +72,8 @@ struct policy_brief {
 	size_t n_dates;
 	struct brief_places *places;
 	struct image_patterns patterns;
+	char **audiences; /* of all identities, in texts */
+	size_t n_audiences;
 	char *texts;
 };
 

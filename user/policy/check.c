@@ -36,8 +36,9 @@ json_t *policy_check_json(const struct policy_check *c, const char *file)
 	if (c->policy)
 		summary = policy_summary(c->policy, c->image);
 	else
-		summary = json_pack("{s:i, s:i, s:i, s:i, s:i, s:[]}", "services", 0, "names", 0,
-				    "prefixes", 0, "profiles", 0, "workloads", 0, "maps");
+		summary = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:[]}", "services", 0, "names",
+				    0, "prefixes", 0, "profiles", 0, "workloads", 0, "identities",
+				    0, "maps");
 	return json_pack("{s:o, s:b, s:o, s:o, s:o}", "file", utf8_json(file, strlen(file)),
 			 "valid", c->image != NULL, "errors", diag_list_json(&c->errors),
 			 "warnings", diag_list_json(&c->warnings), "summary", summary);

@@ -271,12 +271,16 @@ static json_t *usage(const struct policy *p, const struct policy_image *image)
 json_t *policy_summary(const struct policy *p, const struct policy_image *image)
 {
 	json_t *maps = image ? usage(p, image) : json_array();
-	size_t profiles = 0;
+	size_t profiles = 0, identities = 0;
 
-	for (size_t i = 0; i < p->n_profiles; i++)
+	for (size_t i = 0; i < p->n_profiles; i++) {
 		profiles += !p->profiles[i].builtin;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "services", (json_int_t)p->n_services,
-			 "names", (json_int_t)p->n_names, "prefixes", (json_int_t)p->n_prefixes,
-			 "profiles", (json_int_t)profiles, "workloads", (json_int_t)p->n_workloads,
-			 "maps", maps);
+		identities += p->profiles[i].imds == POLICY_IMDS_BROKER &&
+			      p->profiles[i].identity.n_audiences;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "services",
+			 (json_int_t)p->n_services, "names", (json_int_t)p->n_names, "prefixes",
+			 (json_int_t)p->n_prefixes, "profiles", (json_int_t)profiles, "workloads",
+			 (json_int_t)p->n_workloads, "identities", (json_int_t)identities, "maps",
+			 maps);
 }

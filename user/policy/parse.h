@@ -105,6 +105,8 @@ int parse_rules(struct parse *ps); /* of all profiles, in the order of the docum
 int parse_profiles(struct parse *ps);
 /* A profile that a workload or a default may have: index or PARSE_NONE. */
 size_t parse_refer_profile(struct parse *ps, struct tree_node *node);
+/* The member `identity` of a profile; *ret stays as it is when absent. */
+int parse_identity(struct parse *ps, const struct tree_node *profile, struct policy_identity *ret);
 int parse_workloads(struct parse *ps);
 void parse_warnings(struct parse *ps);
 void parse_warn_shadowed(struct parse *ps);

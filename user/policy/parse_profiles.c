@@ -238,6 +238,8 @@ static int read_profile(struct parse *ps, const struct parse_profile *own,
 		r = read_ai_allow(ps, node, profile);
 	if (r == 0)
 		r = read_egress(ps, own, profile);
+	if (r == 0)
+		r = parse_identity(ps, node, &profile->identity);
 	if (profile->all_services)
 		profile->services = all_services(ps->p);
 	return r;

@@ -17,6 +17,7 @@
 	}
 
 #define NAME_PATTERN   "^[a-z0-9-]{1,32}$"
+#define GUID_PATTERN   "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
 #define PREFIX_PATTERN "^(@[a-z0-9-]{1,32}|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"
 
 /* --- values */
@@ -175,6 +176,25 @@ static const struct shape to = {
 						 .members = TABLES(to_members, notes) }))
 };
 
+static const struct shape audience = { .kind = SHAPE_STRING,
+				       .what = "an audience",
+				       .pattern = "^[A-Za-z0-9._~:/-]{1,256}$" };
+static const struct shape_member identity_members[] = {
+	MEMBER("client_id", &(const struct shape){ .kind = SHAPE_STRING, .pattern = GUID_PATTERN },
+	       .note = "default: the system-assigned identity"),
+	MEMBER("audiences",
+	       &(const struct shape){ .kind = SHAPE_LIST,
+				      .what = "a list of audiences",
+				      .min = 1,
+				      .max = ZTA_AUDIENCES_MAX,
+				      .item = &audience },
+	       .required = true, .note = "what is not listed is denied"),
+	MEMBER("rate_per_minute",
+	       &(const struct shape){ .kind = SHAPE_INTEGER, .min = 1, .max = ZTA_RATE_MAX },
+	       .def = "60", .note = "tokens that one workload gets"),
+	{}
+};
+
 static const struct shape action = { .kind = SHAPE_WORD, .words = WORDS("allow", "deny") };
 static const struct shape_member rule_members[] = {
 	MEMBER("action", &action, .required = true),
@@ -229,6 +249,8 @@ static const struct shape_member profile_members[] = {
 	       &(const struct shape){ .kind = SHAPE_WORD,
 				      .words = WORDS("deny", "allow", "broker") },
 	       .def = "\"deny\""),
+	MEMBER("identity", &(const struct shape){ .kind = SHAPE_OBJECT,
+						  .members = TABLES(identity_members, notes) }),
 	MEMBER("platform", &boolean, .def = "false"),
 	MEMBER("ai_public_allow", &(const struct shape){ .kind = SHAPE_LIST,
 							 .max = ZTA_RULES_MAX,

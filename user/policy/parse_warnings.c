@@ -157,6 +157,22 @@ static void warn_unresolved(struct parse *ps, const struct tree_node *node,
 	}
 }
 
+/* Told where the identity is written; a parent may write it for its children. */
+static void warn_identity(struct parse *ps, const struct tree_node *node,
+			  const struct policy_profile *profile)
+{
+	const struct tree_node *identity = parse_get(ps, node, "identity");
+
+	if (!identity || profile->imds == POLICY_IMDS_BROKER)
+		return;
+	for (size_t i = 0; i < ps->p->n_profiles; i++)
+		if (ps->p->profiles[i].imds == POLICY_IMDS_BROKER &&
+		    ps->p->profiles[i].identity.audiences == profile->identity.audiences)
+			return;
+	tree_warn(ps->t, identity, ps->warnings,
+		  "nothing uses this identity: \"imds\" is not \"broker\"");
+}
+
 static void warn_profiles(struct parse *ps)
 {
 	struct tree_node *list = parse_get(ps, ps->root, "profiles"), *node;
@@ -166,6 +182,7 @@ static void warn_profiles(struct parse *ps)
 	tree_foreach (ps->t, node, list) {
 		warn_audit(ps, node);
 		warn_unresolved(ps, node, &ps->p->profiles[node->ordinal]);
+		warn_identity(ps, node, &ps->p->profiles[node->ordinal]);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "policy/identity.h"
 #include "zta_limits.h"
 #include "zta_policy.h"
 
@@ -119,6 +120,7 @@ struct policy_profile {
 	bool require_resolution;
 	uint32_t resolution_grace_s;
 	enum policy_imds imds;
+	struct policy_identity identity;
 	bool platform;
 	bool dns_listed;
 	struct policy_names dns_allow;

@@ -103,6 +103,20 @@ static void fact_rule(struct buf *b, const struct policy_rule *r, size_t i)
 		(void)buf_printf(b, "%s.expires = %" PRId64 "\n", at, r->expires);
 }
 
+static void fact_identity(struct buf *b, const char *at, const struct policy_identity *id)
+{
+	if (!id->n_audiences) {
+		(void)buf_printf(b, "%s.identity = none\n", at);
+		return;
+	}
+	(void)buf_printf(b, "%s.identity = %s of %s, %u a minute:", at,
+			 id->client_id[0] ? id->client_id : "system", id->path,
+			 id->rate_per_minute);
+	for (size_t i = 0; i < id->n_audiences; i++)
+		(void)buf_printf(b, " %s", id->audiences[i]);
+	(void)buf_puts(b, "\n");
+}
+
 static void fact_profile(struct buf *b, const struct policy_profile *p, size_t i)
 {
 	static const char *const imds[] = { "deny", "allow", "broker" };
@@ -123,6 +137,7 @@ static void fact_profile(struct buf *b, const struct policy_profile *p, size_t i
 	(void)buf_printf(b, "%s.grace = %u\n", at, p->resolution_grace_s);
 	(void)buf_printf(b, "%s.imds = %s\n", at, imds[p->imds]);
 	(void)buf_printf(b, "%s.platform = %d\n", at, p->platform);
+	fact_identity(b, at, &p->identity);
 	(void)buf_printf(b, "%s.dns = %s\n", at, p->dns_listed ? "listed" : "any");
 	fact_names(b, at, ".dns_allow", &p->dns_allow);
 	(void)buf_printf(b, "%s.egress = %s\n", at, p->egress_allow ? "allow" : "deny");

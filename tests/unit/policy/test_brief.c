@@ -177,6 +177,39 @@ static void it_is_kept_whether_search_suffixes_matter(void **state)
 	drop(&k);
 }
 
+static void an_identity_is_kept_once_with_those_who_inherit_it(void **state)
+{
+	const struct policy_identity *own, *heir;
+	struct kept k;
+
+	keep(&k, "'mode':'enforce','profiles':[{'name':'p','imds':'broker','identity':{"
+		 "'client_id':'0A000000-0000-0000-0000-00000000000F','audiences':["
+		 "'https://a.example','api://b'],'rate_per_minute':7}},"
+		 "{'name':'heir','extends':'p'},{'name':'none'},"
+		 "{'name':'other','extends':'p','identity':{'audiences':['https://c.example/']}}]");
+	drop_document(&k);
+	own = &k.b->profiles[0].identity;
+	heir = &k.b->profiles[1].identity;
+	assert_string_equal(own->client_id, "0a000000-0000-0000-0000-00000000000f");
+	assert_int_equal(own->rate_per_minute, 7);
+	assert_string_equal(own->path, "profiles[0].identity");
+	assert_true(identity_allows(own, "https://a.example/"));
+	assert_true(identity_allows(own, "api://b"));
+	assert_false(identity_allows(own, "https://c.example"));
+	assert_false(identity_allows(own, "https://a.example//"));
+	assert_false(identity_allows(own, ""));
+	assert_ptr_equal(own->audiences, heir->audiences);
+	assert_string_equal(heir->path, "profiles[0].identity");
+	assert_true(k.b->profiles[1].broker);
+	assert_int_equal(k.b->profiles[2].identity.n_audiences, 0);
+	assert_false(k.b->profiles[2].broker);
+	assert_false(identity_allows(&k.b->profiles[2].identity, "https://a.example"));
+	assert_string_equal(k.b->profiles[3].identity.client_id, "");
+	assert_true(identity_allows(&k.b->profiles[3].identity, "https://c.example"));
+	assert_false(identity_allows(&k.b->profiles[3].identity, "https://a.example"));
+	policy_brief_free(k.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +219,7 @@ int main(void)
 		cmocka_unit_test(dates_stand_once_where_they_are_written),
 		cmocka_unit_test(cgroups_match_as_before),
 		cmocka_unit_test(it_is_kept_whether_search_suffixes_matter),
+		cmocka_unit_test(an_identity_is_kept_once_with_those_who_inherit_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,16 @@ static void test_256_sets(void **state)
 	assert_limit(&l, 256, "prefixes.s256", "more than 256");
 }
 
+static void test_64_audiences_of_an_identity(void **state)
+{
+	static const struct list l = {
+		"\"profiles\":[{\"name\":\"r\",\"identity\":{\"audiences\":[", "\"api://a%zu\"",
+		"]}}]}"
+	};
+
+	assert_limit(&l, 64, "profiles[0].identity.audiences[64]", "more than 64");
+}
+
 static void test_1024_rules_of_a_profile(void **state)
 {
 	static const struct list l = {
@@ -399,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_64_services),
 		cmocka_unit_test(test_32_proxies),
 		cmocka_unit_test(test_256_profiles),
+		cmocka_unit_test(test_64_audiences_of_an_identity),
 		cmocka_unit_test(test_4096_workloads),
 		cmocka_unit_test(test_256_sets),
 		cmocka_unit_test(test_1024_rules_of_a_profile),
