@@ -81,6 +81,8 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 	st->wire = c->ask.addr;
 	st->wire_port = c->ask.port;
 	st->watch = watch;
+	if (watch & ZTA_WATCH_DNS) /* who answers is looked at, wherever the packet is sent to */
+		st->flags |= ZTA_SOCK_ASKED;
 	st->caller_key = caller_key;
 	if (!(c->verdict.flags & ZTA_VERDICT_WEAKENED))
 		st->judged = zta_tie(&c->ask.addr, ZTA_WATCHED(c->ask.port, watch), epoch);
