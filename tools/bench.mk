@@ -5,11 +5,16 @@ KERNELS_DIR := build/kernels
 KERNELS_BIN := $(addprefix $(B)/tests/helpers/,talk run_in uring rewrite weigh)
 BENCH_BIN := $(B)/tests/bench/flow
 
-.PHONY: bench kernels
+.PHONY: bench kernels soak
+SOAK_SECONDS ?= 3600
 
 bench: $(B)/ztad $(B)/ztactl $(BENCH_BIN) $(B)/bench/empty.bpf.o ## Cost against no programs, empty programs, nftables (root)
 	@tools/deps bench
 	@ZTA_BUILD=$(B) $(PYTHON) tests/bench/bench.py
+
+soak: $(B)/ztad $(B)/ztactl ## Names looked up for SOAK_SECONDS: memory flat, no first connection lost (root)
+	@ZTA_BUILD=$(B) ZTA_SOAK_S=$(SOAK_SECONDS) ZTA_ROUNDS=131000 \
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/answers/test_rounds.py
 
 kernels: all $(BPFTEST_BIN) $(KERNELS_BIN) ## Test on 5.10, 6.1, 6.12 and the newest Debian kernel, in QEMU
 	@tools/deps kernels

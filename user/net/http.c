@@ -115,6 +115,7 @@ static int parse_target(char *target, struct http_head *h)
 {
 	char *query;
 
+	h->plain = *target == '/';
 	if (!strncasecmp(target, "http://", 7)) {
 		target = strpbrk(target + 7, "/?");
 		if (!target)
@@ -129,6 +130,7 @@ static int parse_target(char *target, struct http_head *h)
 	query = strchr(target, '?');
 	if (query)
 		*query++ = '\0';
+	h->plain = h->plain && !strchr(h->path, '%');
 	if (decode(h->path, false) < 0)
 		return -EBADMSG;
 	return query ? parse_queries(query, h) : 0;
@@ -303,6 +305,15 @@ const char *http_field(const struct http_head *h, const char *name)
 		if (!strcasecmp(h->fields[i].name, name))
 			return h->fields[i].value;
 	return NULL;
+}
+
+size_t http_field_count(const struct http_head *h, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_fields; i++)
+		n += !strcasecmp(h->fields[i].name, name);
+	return n;
 }
 
 /* A byte of a size line: hex digits, then perhaps an extension, which is skipped. */

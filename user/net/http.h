@@ -21,6 +21,7 @@ struct http_head {
 	char text[HTTP_HEAD_MAX + 1]; /* copy, cut into strings */
 	const char *method;	      /* requests */
 	char *path;		      /* requests: decoded, without the query */
+	bool plain;		      /* the path stood in the request just like this, alone */
 	int status;		      /* replies */
 	int minor;		      /* HTTP/1.minor */
 	struct http_field fields[HTTP_FIELDS_MAX];
@@ -55,6 +56,8 @@ int http_parse_reply(const char *data, size_t len, struct http_head *ret);
 
 /* Value of a field, name without regard to case; NULL when absent. */
 const char *http_field(const struct http_head *h, const char *name);
+/* How many fields have that name. */
+size_t http_field_count(const struct http_head *h, const char *name);
 
 /* A chunked body being read. All zero at the start. */
 struct http_chunks {

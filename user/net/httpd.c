@@ -77,6 +77,8 @@ int httpd_new(struct loop *l, const struct httpd_opts *o, struct httpd **ret)
 	h->o = *o;
 	if (!h->o.max_clients)
 		h->o.max_clients = HTTPD_CLIENTS_MAX;
+	if (!h->o.backlog)
+		h->o.backlog = BACKLOG;
 	if (!h->o.request_ms)
 		h->o.request_ms = HTTPD_REQUEST_MS;
 	if (!h->o.reply_ms)
@@ -141,7 +143,7 @@ static int start(struct httpd *h, int *fd)
 
 	if (h->n_listeners == HTTPD_LISTENERS_MAX)
 		return -ENOSPC;
-	if (listen(*fd, BACKLOG) < 0)
+	if (listen(*fd, h->o.backlog) < 0)
 		return -errno;
 	lev = evconnlistener_new(loop_base(h->loop), on_accept, h,
 				 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, *fd);
@@ -256,6 +258,13 @@ static int bind_tcp(const struct addrinfo *ai, int *ret)
 		return -errno;
 	*ret = take_fd(fd);
 	return 0;
+}
+
+int httpd_listen_fd(struct httpd *h, int fd)
+{
+	_cleanup_close_ int owned = fd;
+
+	return start(h, &owned);
 }
 
 int httpd_listen_tcp(struct httpd *h, const char *addr_port, uint16_t *ret_port, struct diag *d)

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct diag;
+struct http_head;
 struct httpd;
 struct httpd_req;
 struct httpd_stream;
@@ -50,9 +51,16 @@ struct httpd_opts {
 	/* Optional: replies to what the server itself refuses (400, 408, 413, 431, 501, 503, 505).
 	 */
 	void (*refuse)(struct httpd_req *req, int status, void *ctx);
+	/*
+	 * Optional: a client has come; @fd is for asking the kernel about it. What it returns is
+	 * the client's httpd_conn(), NULL: no memory, the client is dropped. closed() ends it.
+	 */
+	void *(*opened)(int fd, void *ctx);
+	void (*closed)(void *conn, void *ctx);
 	void *ctx;
 	size_t max_body;	   /* 0: no bodies */
 	size_t max_clients;	   /* 0: HTTPD_CLIENTS_MAX */
+	int backlog;		   /* clients that wait to be accepted; 0: 128 */
 	unsigned int request_ms;   /* 0: HTTPD_REQUEST_MS */
 	unsigned int reply_ms;	   /* 0: HTTPD_REPLY_MS */
 	const char *stream_notice; /* last line for a reader that was cut off; NULL: none */
@@ -86,6 +94,9 @@ int httpd_listen_unix(struct httpd *h, const char *path, mode_t mode, gid_t gid,
  */
 int httpd_listen_tcp(struct httpd *h, const char *addr_port, uint16_t *ret_port, struct diag *d);
 
+/* Listen on a TCP socket that somebody has bound; the socket is taken, also on failure. */
+int httpd_listen_fd(struct httpd *h, int fd);
+
 /* The request. All pointers live as long as @req. */
 const char *httpd_method(const struct httpd_req *req);
 const char *httpd_path(const struct httpd_req *req); /* decoded, without the query */
@@ -95,6 +106,9 @@ const char *httpd_query_nth(const struct httpd_req *req, const char *name, size_
 const char *httpd_query_name(const struct httpd_req *req, size_t i);
 const void *httpd_body(const struct httpd_req *req, size_t *ret_len);
 const struct httpd_peer *httpd_peer(const struct httpd_req *req);
+const struct http_head *httpd_head(const struct httpd_req *req);
+/* What opened() made of its client, NULL when that has gone. */
+void *httpd_conn(const struct httpd_req *req);
 
 /* Add a field to the reply ("Allow", "GET, HEAD"); before httpd_reply() or httpd_stream_start(). */
 void httpd_add_field(struct httpd_req *req, const char *name, const char *value);

@@ -46,6 +46,8 @@ void client_free(struct httpd_client *c)
 	if (c->bev)
 		bufferevent_free(c->bev);
 	free(c->peer.groups);
+	if (c->conn && c->h->o.closed)
+		c->h->o.closed(c->conn, c->h->o.ctx);
 	free(c);
 	if (s && s->closed)
 		s->closed(s->ctx);
@@ -316,6 +318,10 @@ int client_new(struct httpd *h, int fd, bool local)
 		r = -ENOMEM;
 	if (r == 0 && local)
 		r = read_peer(fd, &c->peer);
+	if (r == 0 && h->o.opened) {
+		c->conn = h->o.opened(fd, h->o.ctx);
+		r = c->conn ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
 		client_free(c);
 		return r;

@@ -56,6 +56,7 @@ struct httpd_client {
 	struct httpd_req *req;	     /* until it was replied to */
 	struct httpd_stream *stream; /* in CLIENT_STREAM */
 	struct httpd_peer peer;
+	void *conn;		      /* of the handler's making */
 	bool keep_alive, eof, unread; /* unread: it may still send what nobody will read */
 };
 

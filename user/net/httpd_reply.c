@@ -64,6 +64,16 @@ void httpd_add_field(struct httpd_req *req, const char *name, const char *value)
 	(void)buf_printf(&req->fields, "%s: %s\r\n", name, value);
 }
 
+const struct http_head *httpd_head(const struct httpd_req *req)
+{
+	return &req->head;
+}
+
+void *httpd_conn(const struct httpd_req *req)
+{
+	return req->c ? req->c->conn : NULL;
+}
+
 /* Status line and fields; @framing says how long the body is. */
 static int put_head(struct httpd_client *c, int status, const char *type, const char *framing)
 {

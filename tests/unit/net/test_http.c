@@ -105,6 +105,30 @@ static void a_request_is_taken_apart(void **state)
 	assert_null(http_field(&h, "Accept"));
 }
 
+static void a_target_is_plain_when_its_path_is_what_it_says(void **state)
+{
+	static const struct {
+		const char *target;
+		bool plain;
+	} v[] = {
+		{ "/a", true },	     { "/a/../b;c//d?e=%41", true }, { "/%61", false },
+		{ "/a%2fb", false }, { "http://zta/a", false },	     { "HTTP://zta/a?b", false },
+	};
+	struct http_head h;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		int n = snprintf(text, sizeof(text),
+				 "GET %s HTTP/1.1\r\n" HOST "A: 1\r\na: 2\r\n\r\n", v[i].target);
+
+		assert_int_equal(http_parse_request(text, (size_t)n, &h), 0);
+		assert_int_equal(h.plain, v[i].plain);
+		assert_int_equal(http_field_count(&h, "A"), 2);
+		assert_int_equal(http_field_count(&h, "Host"), 1);
+		assert_int_equal(http_field_count(&h, "B"), 0);
+	}
+}
+
 static void limits_hold_at_n_and_not_at_n_plus_1(void **state)
 {
 	static char text[HTTP_HEAD_MAX + 64];
@@ -255,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_with_one_meaning_are_taken_all_others_refused),
 		cmocka_unit_test(a_request_is_taken_apart),
+		cmocka_unit_test(a_target_is_plain_when_its_path_is_what_it_says),
 		cmocka_unit_test(limits_hold_at_n_and_not_at_n_plus_1),
 		cmocka_unit_test(a_head_ends_at_its_empty_line),
 		cmocka_unit_test(a_reply_is_taken_apart),
