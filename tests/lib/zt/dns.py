@@ -139,8 +139,12 @@ class Resolver:
                 pass
 
     def _serve(self) -> None:
+        sockets = {s.fileno(): s for s in (self._end, *self._udp, *self._tcp)}
+        poll = select.poll()  # descriptors of a long run go beyond what select() takes
+        for fd in sockets:
+            poll.register(fd, select.POLLIN)
         while True:
-            ready = select.select([self._end, *self._udp, *self._tcp], [], [])[0]
+            ready = [sockets[fd] for fd, _ in poll.poll()]
             if self._end in ready:
                 return
             for s in ready:
