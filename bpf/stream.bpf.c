@@ -128,6 +128,24 @@ static __always_inline int begin(struct bpf_sock *sk, struct zta_room *r, __u32 
 	return 1;
 }
 
+#define GO_ON 2
+
+/* What the reader stands at. Returns 1: it passes, 0: it does not, or GO_ON reading. */
+static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct bpf_sock *sk,
+				 struct zta_sock *st, struct zta_stream *s)
+{
+	int passed = zta_content(skb, room);
+
+	if (passed == ZTA_CONTENT_END)
+		return end(sk, st);
+	if (passed == ZTA_CONTENT_GIVE_UP)
+		return give_up(skb, room, sk, st);
+	if (passed != ZTA_CONTENT_GO_ON)
+		return 0;
+	zta_stream_resume(s);
+	return GO_ON;
+}
+
 __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 {
 	struct zta_room *r = zta_room(room);
@@ -162,15 +180,20 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 	s = bpf_sk_storage_get(&zta_streams, sk, 0, 0);
 	if (!s)
 		return end(sk, st); /* older than the programs */
-	if (s->state != ZTA_STREAM_DENIED) {
-		if ((__s32)(s->next - seq) < 0)
-			return !(r->seen & ZTA_SEEN_CLOSED); /* a hole before it */
-		if ((__s32)(seq + (to - at) - s->next) <= 0)
-			return 1; /* sent again */
-		if (head & TCP_URG)
-			return give_up(skb, room, sk, st);
-		at += s->next - seq;
+	if (zta_stream_waits(s)) {  /* denied before */
+		if (s->epoch == zta_epoch())
+			return 0;
+		passed = judge(skb, room, sk, st, s);
+		if (passed != GO_ON)
+			return passed;
 	}
+	if ((__s32)(s->next - seq) < 0)
+		return r->seen & ZTA_SEEN_CLOSED ? 0 : end(sk, st); /* a hole before it */
+	if ((__s32)(seq + (to - at) - s->next) <= 0)
+		return 1; /* sent again */
+	if (head & TCP_URG)
+		return give_up(skb, room, sk, st);
+	at += s->next - seq;
 	for (int i = 0; i < GOES; i++) {
 		__u32 was = at;
 
@@ -180,16 +203,9 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 			return 1;
 		s->next += at - was;
 		if (zta_stream_waits(s)) {
-			if (s->state == ZTA_STREAM_DENIED && s->epoch == zta_epoch())
-				return 0;
-			passed = zta_content(skb, room);
-			if (passed == ZTA_CONTENT_END)
-				return end(sk, st);
-			if (passed == ZTA_CONTENT_GIVE_UP)
-				return give_up(skb, room, sk, st);
-			if (passed != ZTA_CONTENT_GO_ON)
-				return 0;
-			zta_stream_resume(s);
+			passed = judge(skb, room, sk, st, s);
+			if (passed != GO_ON)
+				return passed;
 		} else if (at == was) { /* once more after the last octet: that may be the end */
 			return 1;
 		}

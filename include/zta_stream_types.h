@@ -18,6 +18,7 @@ enum zta_stream_state {
 	ZTA_STREAM_SCHEME,
 	ZTA_STREAM_AUTHORITY,
 	ZTA_STREAM_PORT,
+	ZTA_STREAM_VERSION, /* of a CONNECT */
 	ZTA_STREAM_FIELDS,
 	ZTA_STREAM_HANDSHAKE, /* from here on: inside records */
 	ZTA_STREAM_SESSION,
@@ -40,16 +41,17 @@ enum zta_stream_state {
 #define ZTA_STREAM_CONNECT (1U << 3) /* the request is a CONNECT */
 #define ZTA_STREAM_LITERAL (1U << 4) /* inside [ ] */
 #define ZTA_STREAM_INSIDE  (1U << 5) /* the hello stands in a tunnel */
+#define ZTA_STREAM_BODY	   (1U << 6) /* this header field says whether there is a body */
 
 struct zta_stream {
 	__u64 seed;	 /* of the hash */
-	__u64 hash;	 /* of the name so far: zta_dns_finish() */
+	__u64 hash;	 /* of the name so far: zta_dns_finish(); first octets of a field */
 	__u64 epoch;	 /* DENIED: under which */
 	__u32 next;	 /* TCP sequence number of the next octet */
 	__u32 skip;	 /* octets to pass over */
 	__u32 record;	 /* octets left of the record */
 	__u32 hello;	 /* octets left of the hello */
-	__u32 left;	 /* octets left of the name; letters of the method */
+	__u32 left;	 /* octets left of the name; octets so far of method or field */
 	__u32 extension; /* octets left of the extension behind the name */
 	__u32 name_len;
 	__u32 port; /* of an authority, 0 = none */
@@ -58,7 +60,7 @@ struct zta_stream {
 	__u8 have;
 	__u8 flags; /* ZTA_STREAM_* */
 	__u8 record_have;
-	__u8 line;   /* of the fields: 1 = not empty so far */
+	__u8 line;   /* what ended the authority; enum zta_stream_line */
 	__u8 denied; /* DENIED: the state before */
 	__u8 pad;
 	__u8 record_buf[16];
