@@ -10,11 +10,12 @@
 struct buf;
 
 struct broker_token {
-	const char *token; /* base64url and dots */
-	const char *type;  /* "Bearer"; letters */
-	const char *client_id;
-	const char *source;	     /* a fixed word: where it is from */
-	int64_t expires, not_before; /* Unix time; not_before 0 = not known */
+	const char *token;		     /* base64url and dots */
+	const char *type;		     /* "Bearer"; letters */
+	const char *client_id;		     /* "" = not known, as the two below with NULL */
+	const char *object_id, *resource_id; /* in the token */
+	const char *source;		     /* a fixed word: where it is from */
+	int64_t expires, not_before;	     /* Unix time; not_before 0 = not known */
 	bool cached;
 };
 
