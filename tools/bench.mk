@@ -20,10 +20,10 @@ kernels: all $(BPFTEST_BIN) $(KERNELS_BIN) ## Test on 5.10, 6.1, 6.12 and the ne
 	@tools/deps kernels
 	@tests/kernels/run $(KERNELS_DIR) $(B) $(BPFTEST_BIN)
 
-$(BENCH_BIN): tests/bench/flow.c | deps-check
+$(BENCH_BIN): $(B)/tests/bench/%: tests/bench/%.c tests/bench/message.c tests/bench/message.h | deps-check
 	$(call say,BENCH,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@
 
 $(B)/bench/%.bpf.o: tests/bench/%.bpf.c | deps-check
 	$(call say,BPF,$@)

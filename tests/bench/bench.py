@@ -12,163 +12,27 @@ Writes build/bench.md too. Exit 1 when a budget is missed.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import names
+from lab import ALLOWED, PORT, PRIVATE_LINK, REFUSED, VARIANTS
+from lab import Lab, Pair, added, measure, middle, policy, variants
+from report import Report, machine
 
-# pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-order
 from zt import cgroup, netns
-from zt.cgroup import Cgroups
-from zt.daemon import Daemon
 from zt.memory import MapSampler, forget_peak, map_bytes, process_bytes
-from zt.netns import NetNs, veth
 from zt.puppet import run_in_args
 from zt.sh import BUILD, sh, wait_for
 
-PRIVATE_LINK, ALLOWED, REFUSED = "10.20.0.4", "20.1.2.3", "20.9.9.9"
-PORT = 443
 PREFIXES_MAX = 65536
-OTHER_PREFIXES = 1  # of the document: the fence
+OTHER_PREFIXES = 6  # of the document: those of the fence, the resolvers'
 APPLIES = 5
 AT_REST_S = 5  # after a reply the daemon gives back what it does not need
-HOOKS = ("connect4", "connect6", "sendmsg4", "sendmsg6", "sock_create", "sock_ops") + (
-    "ingress",
-    "egress",
-)
-VARIANTS = ("none", "floor", "zta", "nft")
-FLOOR_PROGRAMS = BUILD / "bench" / "empty.bpf.o"
-FLOW = BUILD / "tests" / "bench" / "flow"
-
-
-def prefixes(count: int) -> list[str]:
-    """Lengths /24 to /32, none of them inside another."""
-    return [f"24.{i >> 8 & 255}.{i & 255}.0/{24 + i % 9}" for i in range(count)]
-
-
-def policy(count: int, rules: int = 0) -> dict:
-    """The bench's policy with so many public AI prefixes and, in one profile, rules."""
-    filler = [
-        {"action": "allow", "cidr": f"10.{100 + i // 256}.{i % 256}.0/24", "ports": [443]}
-        for i in range(rules)
-    ]
-    return {
-        "apiVersion": "zta/v1",
-        "kind": "Policy",
-        "metadata": {"name": "bench"},
-        "mode": "enforce",
-        "resolvers": [],
-        "services": [
-            {
-                "name": "openai",
-                "preset": "azure-openai",
-                "private_link": ["10.20.0.0/24"],
-                "ports": [f"{PORT}-{PORT + len(VARIANTS) - 1}"],  # one for each lane
-                "require_resolution": False,
-            }
-        ],
-        "ai_public": {"cidrs": prefixes(count)},
-        "profiles": [
-            {"name": "allow", "egress": {"default": "allow"}},
-            {"name": "deny", "egress": {"default": "deny", "rules": filler}},
-            {"name": "private", "services": ["openai"], "egress": {"default": "deny"}},
-        ],
-        "workloads": [
-            {"match": {"cgroup": f"/{name}"}, "profile": name}
-            for name in ("allow", "deny", "private")
-        ],
-    }
-
-
-class Pair:
-    """A client's namespace and its peer's; the peer holds every address."""
-
-    def __init__(self, name: str):
-        self.client, self.peer = NetNs(f"{name}-client"), NetNs(f"{name}-peer")
-        veth(self.client, "up0", self.peer, "up0")
-        self.client.ip("addr", "add", "10.9.9.1/24", "dev", "up0")
-        self.peer.ip("addr", "add", "10.9.9.2/24", "dev", "up0")
-        for address in (PRIVATE_LINK, ALLOWED):
-            self.peer.ip("addr", "add", f"{address}/32", "dev", "lo")
-        self.client.ip("route", "add", "default", "via", "10.9.9.2")
-        self.peer.ip("route", "add", "default", "via", "10.9.9.1")
-
-    def close(self) -> None:
-        self.client.close()
-        self.peer.close()
-
-
-class Lab:
-    """Every variant at once."""
-
-    def __init__(self) -> None:
-        self.undo: list = []
-        self.plain, self.filtered = self.made(Pair("plain")), self.made(Pair("nft"))
-        self.groups = self.made(Cgroups("-bench"))
-        self.floor = self.groups.make(self.groups.base / "floor")
-        self.attach_floor()
-        self.ztad = self.made(Daemon(self.plain.client, self.groups))
-        self.ztad.write_policy(policy(10))
-        self.inside = {n: self.groups.inside(n) for n in ("allow", "deny", "private")}
-        self.ztad.start()
-
-    def made(self, thing):
-        self.undo.append(thing.close)
-        return thing
-
-    def close(self) -> None:
-        for undo in reversed(self.undo):
-            undo()
-
-    def attach_floor(self) -> None:
-        pins = Path(f"/sys/fs/bpf/zt-bench-{os.getpid()}")
-        self.undo.append(lambda: sh("rm", "-rf", pins))
-        sh("bpftool", "prog", "loadall", FLOOR_PROGRAMS, pins)
-        for hook in HOOKS:
-            # removed with its cgroup
-            sh("bpftool", "cgroup", "attach", self.floor, hook, "pinned", pins / hook, "multi")
-
-    def load_nft(self, count: int) -> None:
-        self.filtered.client.nft(
-            "flush ruleset\n"
-            "table inet bench {\n"
-            "set public { type ipv4_addr; flags interval; elements = { %s } }\n"
-            "set fence { type ipv4_addr; flags interval; elements = { 10.20.0.0/24 } }\n"
-            "chain out { type filter hook output priority 0; policy accept;\n"
-            "ip daddr @public drop\nip daddr @fence accept\n}\n}\n" % ", ".join(prefixes(count))
-        )
-
-    def flow(self, count: int, lanes: list[tuple]) -> list[list[int]]:
-        """(p50, p99, mean) of each (mode, cgroup, pair, address), all measured in turn."""
-        args = [
-            arg
-            for mode, group, pair, address in lanes
-            for arg in (mode, group, pair.client.path, pair.peer.path, address)
-        ]
-        return [[int(w) for w in line.split()] for line in sh(FLOW, count, *args).splitlines()]
-
-    def apply(self, document: dict) -> float:
-        """Seconds of ztactl policy apply, process start included."""
-        file = self.ztad.dir / "bench.json"
-        file.write_text(json.dumps(document))
-        start = time.monotonic()
-        self.ztad.ctl("policy", "apply", file)
-        return time.monotonic() - start
-
-
-def variants(lab: Lab, profile: str, refused: bool) -> dict:
-    """Name -> (cgroup, pair, whether the call is refused there)."""
-    return {
-        "none": (lab.groups.outside, lab.plain, False),
-        "floor": (lab.floor, lab.plain, False),
-        "zta": (lab.inside[profile], lab.plain, refused),
-        "nft": (lab.groups.outside, lab.filtered, False),
-    }
-
 
 # operation, mode of flow, profile, address, refused by ours, calls a round
 OPERATIONS = (
@@ -179,31 +43,6 @@ OPERATIONS = (
     ("TCP packet, established", "tcp", "private", PRIVATE_LINK, False, 10000),
     ("UDP packet, established", "udp", "allow", ALLOWED, False, 20000),
 )
-
-
-def measure(lab: Lab, operations: tuple, rounds: int, only: tuple) -> dict:
-    """{operation: {variant: [(p50, p99, mean) of each round]}}"""
-    took: dict = {o[0]: {v: [] for v in only} for o in operations}
-    for _ in range(rounds):
-        for name, mode, profile, address, refused, count in operations:
-            found = variants(lab, profile, refused)
-            lanes = [
-                ("refused" if no else mode, group, pair, address)
-                for group, pair, no in (found[v] for v in only)
-            ]
-            for variant, result in zip(only, lab.flow(count, lanes)):
-                took[name][variant].append(result)
-    return took
-
-
-def middle(rows: list, index: int) -> float:
-    return statistics.median(r[index] for r in rows)
-
-
-def added(took: dict, variant: str, index: int) -> float:
-    """What the variant adds to no programs, paired by round."""
-    pairs = zip(took[variant], took["none"])
-    return statistics.median(v[index] - n[index] for v, n in pairs)
 
 
 def of_nft(took: dict, index: int) -> str:
@@ -234,42 +73,6 @@ def iperf(lab: Lab, group: Path, pair: Pair) -> float:
         result = json.loads(sh(*client, "-p", "443", "-c", PRIVATE_LINK))
         server.wait(10)
     return result["end"]["sum_received"]["bits_per_second"] / 1e9
-
-
-class Report:
-    """Lines for people, and whether the budgets held."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.missed = 0
-
-    def say(self, line: str = "") -> None:
-        print(line, flush=True)
-        self.lines.append(line)
-
-    def table(self, head: list, rows: list[list]) -> None:
-        self.say("| " + " | ".join(head) + " |")
-        self.say("| --- |" + " ---: |" * (len(head) - 1))
-        for row in rows:
-            self.say("| " + " | ".join(str(c) for c in row) + " |")
-        self.say()
-
-    def budget(self, what: str, value: float, limit: float, unit: str = "") -> None:
-        good = value <= limit
-        self.missed += not good
-        self.say(f"- {'ok  ' if good else 'MISS'} {what}: {value:.2f}{unit} (≤ {limit:.3g}{unit})")
-
-
-def machine() -> str:
-    model = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
 def operations_table(report: Report, took: dict) -> None:
@@ -320,6 +123,7 @@ def run(report: Report, rounds: int) -> None:
         lab.load_nft(PREFIXES_MAX - OTHER_PREFIXES)  # ours has as many by now
         took = measure(lab, OPERATIONS, rounds, VARIANTS)
         operations_table(report, took)
+        named = names.run(report, lab, rounds)
         speed = throughput(lab, 3)
         report.table(
             ["iperf3, one TCP stream", "no programs", "empty", "zta", "nftables"],
@@ -330,6 +134,7 @@ def run(report: Report, rounds: int) -> None:
         )
         costs = resources(report, lab)
         budgets(report, took, worst, costs)
+        names.budgets(report, named)
     finally:
         lab.close()
 
