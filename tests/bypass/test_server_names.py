@@ -14,33 +14,11 @@ from zt import world as w
 from zt.daemon import Daemon
 from zt.hello import ECH, KEY_SHARE_LIKE, handshake, hello, records, with_extension
 
-PROXY, PROXY_PORT = w.DATABASE, 8080
+PROXY, PROXY_PORT = policy.PROXY, policy.PROXY_PORTS[0]
 OPENAI, VAULT = "my.openai.azure.com", "my.vault.azure.net"
 WIKI, OTHER = "en.wikipedia.org", "www.example.net"
 AI = "api.example-ai.com"
 MIXED = "mixed.example.org"
-
-
-def document() -> dict:
-    p = policy.suite(resolvers=[zdns.ADDRESS])
-    p["ai_public"]["names"] = ["*.example-ai.com"]
-    p["proxies"] = [{"name": "corp", "cidrs": [f"{PROXY}/32"], "ports": [PROXY_PORT]}]
-    for s in p["services"]:
-        s["private_link"] = ["10.20.0.0/24", "fd00:20::/64"] if s["name"] == "openai" else ["10.21.0.0/24"]
-    rules = [
-        {"action": "allow", "names": ["*.wikipedia.org"], "ports": [443, "20000-29999"]},
-        {"action": "allow", "names": ["plain.example.org"], "ports": ["20000-29999"], "tls": False},
-        {"action": "allow", "proxy": "corp", "names": ["*.wikipedia.org"], "ports": [443]},
-    ]
-    p["profiles"] += [
-        {"name": "named", "services": ["openai"], "egress": {"default": "deny", "rules": rules}},
-        {"name": "wide", "services": ["openai"], "egress": {"default": "allow"}},
-        {"name": "noai", "extends": "no-ai"},
-    ]
-    p["workloads"][:0] = [
-        {"match": {"cgroup": f"/{n}*"}, "profile": n} for n in ("named", "wide", "noai")
-    ]
-    return p
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +35,7 @@ def resolver(world):
 def ztad(world, cgroups, resolver):
     d = Daemon(world.machine, cgroups)
     try:
-        d.write_policy(document())
+        d.write_policy(policy.server_names(zdns.ADDRESS))
         yield d.start()
     finally:
         d.close()

@@ -71,6 +71,33 @@ def suite(**changes: object) -> dict:
     return copy.deepcopy({**_BASE, **changes})
 
 
+PROXY, PROXY_PORTS = w.DATABASE, [8080, 8081]
+
+
+def server_names(resolver: str) -> dict:
+    """Workloads /app, /named (closed but for names), /wide, /noai; a proxy."""
+    p = suite(resolvers=[resolver])
+    p["ai_public"]["names"] = ["*.example-ai.com"]
+    p["proxies"] = [{"name": "corp", "cidrs": [f"{PROXY}/32"], "ports": PROXY_PORTS}]
+    for s in p["services"]:
+        if s["name"] == "vault":
+            s["private_link"] = ["10.21.0.0/24"]
+    rules = [
+        {"action": "allow", "names": ["*.wikipedia.org"], "ports": [443, "20000-29999"]},
+        {"action": "allow", "names": ["plain.example.org"], "ports": ["20000-29999"], "tls": False},
+        {"action": "allow", "proxy": "corp", "names": ["*.wikipedia.org"], "ports": [443, "20000-29999"]},
+    ]
+    p["profiles"] += [
+        {"name": "named", "services": ["openai"], "egress": {"default": "deny", "rules": rules}},
+        {"name": "wide", "services": ["openai"], "egress": {"default": "allow"}},
+        {"name": "noai", "extends": "no-ai"},
+    ]
+    p["workloads"][:0] = [
+        {"match": {"cgroup": f"/{n}*"}, "profile": n} for n in ("named", "wide", "noai")
+    ]
+    return p
+
+
 def two(allowed: str, refused: str, rules: int = 0) -> dict:
     """A policy by which /app may reach one address and not the other; `rules` make it long."""
     filler = [
