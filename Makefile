@@ -23,7 +23,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 TRIPLET := $(shell $(CC) -dumpmachine)
-LIBS := libbpf jansson libevent libcrypto libcap-ng
+LIBS := libbpf jansson libevent libcrypto libcap-ng libseccomp libcurl
 CPPFLAGS += -D_GNU_SOURCE -DZTA_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(B)
 CFLAGS ?= -O2 -g
 # maybe-uninitialized: compilers differ in what they believe to see

@@ -29,6 +29,9 @@ install: all ## Install below PREFIX (/usr/local), staged in DESTDIR
 	$(foreach s,$(SYSUSERS),$(INSTALL) -m 644 $s $(DESTDIR)$(SYSUSERSDIR)/$(basename $(notdir $s)).conf &&) :
 	$(foreach c,$(COMPLETIONS),$(INSTALL) -m 644 $c $(DESTDIR)$(COMPLETIONDIR)/ &&) :
 	$(INSTALL) -m 644 tools/modprobe/zta.conf $(DESTDIR)$(MODPROBEDIR)/zta.conf
+	@$(if $(DESTDIR),,getent passwd zta >/dev/null || systemd-sysusers $(SYSUSERSDIR)/zta.conf || \
+		useradd --system --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin zta || \
+		echo "install: no user zta could be made: the worker of ztad will run as nobody" >&2)
 
 uninstall: ## Remove what install put there (not /etc/zta, not the state)
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ztad $(BINDIR)/ztactl $(MODPROBEDIR)/zta.conf \

@@ -13,7 +13,9 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "daemon/resolve_plan.h"
+#include "policy/identity.h"
 #include "policy/names.h"
+#include "worker/protocol.h"
 
 #define CONFIG_DEPTH_MAX 8
 #define ORPHAN_AFTER_NS	 (24ULL * 3600 * NS_PER_S)
@@ -78,6 +80,41 @@ static const struct shape resolve_shape = { .kind = SHAPE_OBJECT,
 					    .what = "an object",
 					    .members = resolve_tables };
 
+static const char *const cloud_words[] = { "public", "usgov", "china", NULL };
+static const char *const cloud_hosts[] = { "https://login.microsoftonline.com/",
+					   "https://login.microsoftonline.us/",
+					   "https://login.chinacloudapi.cn/" };
+static const struct shape place_shape = {
+	.kind = SHAPE_STRING, .what = "a text", .min = 1, .max = WORKER_TEXT - 1
+};
+static const struct shape guid_shape = {
+	.kind = SHAPE_STRING, .what = "a GUID", .min = 1, .max = WORKER_GUID - 1
+};
+static const struct shape cloud_shape = { .kind = SHAPE_WORD,
+					  .what = "\"public\", \"usgov\" or \"china\"",
+					  .words = cloud_words };
+static const struct shape source_shape = { .kind = SHAPE_WORD,
+					   .what = "a source of tokens",
+					   .words = token_source_names };
+static const struct shape no_proxy_shape = {
+	.kind = SHAPE_LIST, .item = &name_shape, .what = "a list of names", .max = 64
+};
+static const struct shape_member tokens_members[] = {
+	{ .name = "source", .shape = &source_shape },
+	{ .name = "cloud", .shape = &cloud_shape },
+	{ .name = "authority_host", .shape = &place_shape },
+	{ .name = "tenant_id", .shape = &guid_shape },
+	{ .name = "client_id", .shape = &guid_shape },
+	{ .name = "token_file", .shape = &place_shape },
+	{ .name = "certificate_file", .shape = &place_shape },
+	{ .name = "imds_endpoint", .shape = &place_shape },
+	{ 0 },
+};
+static const struct shape_member *const tokens_tables[] = { tokens_members, NULL };
+static const struct shape tokens_shape = { .kind = SHAPE_OBJECT,
+					   .what = "an object",
+					   .members = tokens_tables };
+
 static const struct shape_member config_members[] = {
 	{ .name = "cluster", .shape = &text_shape },
 	{ .name = "node_id", .shape = &text_shape },
@@ -86,6 +123,11 @@ static const struct shape_member config_members[] = {
 	{ .name = "orphan", .shape = &orphan_shape },
 	{ .name = "journal", .shape = &journal_shape },
 	{ .name = "resolve_check", .shape = &resolve_shape },
+	{ .name = "proxy", .shape = &place_shape },
+	{ .name = "no_proxy", .shape = &no_proxy_shape },
+	{ .name = "ca_file", .shape = &place_shape },
+	{ .name = "worker_user", .shape = &text_shape },
+	{ .name = "tokens", .shape = &tokens_shape },
 	{ 0 },
 };
 static const struct shape_member *const config_tables[] = { config_members, NULL };
@@ -110,6 +152,16 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->resolve_check.n_names; i++)
 		free(c->resolve_check.names[i]);
 	free(c->resolve_check.names);
+	free(c->proxy);
+	free(c->no_proxy);
+	free(c->ca_file);
+	free(c->worker_user);
+	free(c->tokens.authority);
+	free(c->tokens.tenant_id);
+	free(c->tokens.client_id);
+	free(c->tokens.token_file);
+	free(c->tokens.certificate_file);
+	free(c->tokens.imds_endpoint);
 	free(c->cluster);
 	free(c->node_id);
 	*c = (struct config){ 0 };
@@ -224,6 +276,76 @@ static void read_resolve_check(struct reading *rd, const struct tree_node *of, s
 	read_names(rd, sound(rd, of, "names"), c);
 }
 
+static void read_no_proxy(struct reading *rd, struct tree_node *list, struct config *c)
+{
+	const char *names[64];
+	struct tree_node *entry;
+	size_t n = 0;
+
+	if (!list)
+		return;
+	tree_foreach (rd->tree, entry, list)
+		if (!entry->bad && n < sizeof(names) / sizeof(names[0]))
+			names[n++] = entry->text;
+	c->no_proxy = str_join(names, n, ",");
+	if (!c->no_proxy)
+		rd->no_memory = true;
+	else if (strlen(c->no_proxy) >= WORKER_TEXT)
+		tree_error(rd->tree, list, rd->errors, "together longer than %d octets",
+			   WORKER_TEXT - 1);
+}
+
+static void read_guid(struct reading *rd, const struct tree_node *of, const char *name, char **ret)
+{
+	struct tree_node *n = sound(rd, of, name);
+
+	if (n && !identity_is_guid(n->text))
+		tree_error(rd->tree, n, rd->errors, "\"%s\" is not a GUID", n->text);
+	read_text(rd, of, name, ret);
+}
+
+static void read_absolute(struct reading *rd, const struct tree_node *of, const char *name,
+			  char **ret)
+{
+	struct tree_node *n = sound(rd, of, name);
+
+	if (n && n->text[0] != '/')
+		tree_error(rd->tree, n, rd->errors, "\"%s\" is not an absolute path", n->text);
+	read_text(rd, of, name, ret);
+}
+
+static void read_url(struct reading *rd, const struct tree_node *of, const char *name,
+		     const char *scheme, char **ret)
+{
+	struct tree_node *n = sound(rd, of, name);
+
+	if (n && !str_starts(n->text, scheme))
+		tree_error(rd->tree, n, rd->errors, "\"%s\" does not start with \"%s\"", n->text,
+			   scheme);
+	read_text(rd, of, name, ret);
+}
+
+static void read_tokens(struct reading *rd, const struct tree_node *of, struct config *c)
+{
+	struct tree_node *source = sound(rd, of, "source"), *cloud = sound(rd, of, "cloud");
+	struct tree_node *host = sound(rd, of, "authority_host");
+
+	if (source)
+		c->tokens.source = token_source_find(source->text);
+	read_url(rd, of, "authority_host", "https://", &c->tokens.authority);
+	if (cloud && host)
+		tree_error(rd->tree, host, rd->errors, "stands beside cloud: only one may");
+	for (size_t i = 0; cloud && !host && cloud_words[i]; i++)
+		if (!strcmp(cloud->text, cloud_words[i]) &&
+		    !(c->tokens.authority = strdup(cloud_hosts[i])))
+			rd->no_memory = true;
+	read_guid(rd, of, "tenant_id", &c->tokens.tenant_id);
+	read_guid(rd, of, "client_id", &c->tokens.client_id);
+	read_absolute(rd, of, "token_file", &c->tokens.token_file);
+	read_absolute(rd, of, "certificate_file", &c->tokens.certificate_file);
+	read_url(rd, of, "imds_endpoint", "http://", &c->tokens.imds_endpoint);
+}
+
 static void read_config(struct reading *rd, struct config *c)
 {
 	struct tree_node *root = tree_root(rd->tree);
@@ -239,6 +361,11 @@ static void read_config(struct reading *rd, struct config *c)
 	read_orphan(rd, sound(rd, root, "orphan"), c);
 	read_journal(rd, sound(rd, root, "journal"), c);
 	read_resolve_check(rd, sound(rd, root, "resolve_check"), c);
+	read_url(rd, root, "proxy", "http", &c->proxy);
+	read_no_proxy(rd, sound(rd, root, "no_proxy"), c);
+	read_absolute(rd, root, "ca_file", &c->ca_file);
+	read_text(rd, root, "worker_user", &c->worker_user);
+	read_tokens(rd, sound(rd, root, "tokens"), c);
 }
 
 int config_parse(const char *text, size_t len, struct diag_list *errors, struct config *ret)

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "token/source.h"
+
 struct diag;
 struct diag_list;
 
@@ -30,6 +32,15 @@ struct config {
 		size_t n_names;
 		uint64_t interval_ns;
 	} resolve_check;
+	char *proxy, *no_proxy, *ca_file; /* for what the worker calls; no_proxy joined by ',' */
+	char *worker_user;
+	struct {
+		enum token_source source; /* TOKEN_SOURCE_CHAIN unless said */
+		char *authority;	  /* "https://login.microsoftonline.us/" */
+		char *tenant_id, *client_id;
+		char *token_file, *certificate_file;
+		char *imds_endpoint;
+	} tokens;
 };
 
 /* What holds when nothing is said. Looks at KUBERNETES_SERVICE_HOST for the orphan's default. */

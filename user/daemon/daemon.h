@@ -30,6 +30,7 @@ struct registry;
 struct reload;
 struct resolve_check;
 struct selftest;
+struct worker;
 
 struct daemon {
 	struct options options;
@@ -56,6 +57,7 @@ struct daemon {
 	struct pause *pause;
 	struct quarantine *quarantine;
 	struct selftest *selftest;
+	struct worker *worker;
 	uint64_t netns; /* cookie of our own network namespace, 0 = not known */
 	uint64_t reloads[METRICS_RELOAD_COUNT];
 	bool attached;	 /* by us, or adopted */

@@ -20,6 +20,9 @@ static const struct {
 	{ CAP_SYS_ADMIN, "enter network namespaces to close sockets there" },
 	{ CAP_SYS_PTRACE, "find the sockets of other processes" },
 	{ CAP_DAC_READ_SEARCH, "read /proc and policy files of any owner" },
+	{ CAP_SETUID, "run the worker as another user" },
+	{ CAP_SETGID, "run the worker in no group of ours" },
+	{ CAP_KILL, "end a worker that hangs" },
 };
 #define N_NEEDS (sizeof(needs) / sizeof(needs[0]))
 

@@ -33,6 +33,8 @@
 #include "daemon/reload.h"
 #include "daemon/resolve_check.h"
 #include "daemon/selftest.h"
+#include "daemon/worker.h"
+#include "daemon/worker_main.h"
 #include "net/loop.h"
 
 static int config_up(struct daemon *d, struct diag *diag)
@@ -143,6 +145,7 @@ static const struct stage {
 	{ "monitor", monitor_up, monitor_down, false },
 	{ "reload", reload_up, NULL, false },
 	{ "names check", resolve_check_up, resolve_check_down, false },
+	{ "worker", worker_up, worker_down, false },
 	{ "self-test", selftest_up, selftest_down, false },
 };
 #define N_STAGES (sizeof(stages) / sizeof(stages[0]))
@@ -263,6 +266,8 @@ int main(int argc, char **argv)
 	struct diag diag = { 0 };
 	struct options o;
 
+	if (argc == 1 && !strcmp(argv[0], WORKER_NAME))
+		return worker_main();
 	if (options_parse(argc, argv, &o, &diag) < 0) {
 		fprintf(stderr, "ztad: %s (see ztad --help)\n", diag.text);
 		return 2;

@@ -157,6 +157,61 @@ static void test_what_is_no_json_is_refused(void **state)
 	}
 }
 
+static void test_sources_of_tokens(void **state)
+{
+	struct diag_list errors = { 0 };
+	struct config c = { 0 };
+
+	assert_int_equal(
+		parse("{\"worker_user\":\"w\",\"proxy\":\"http://p:1\",\"no_proxy\":[\"a\",\".b\"],"
+		      "\"ca_file\":\"/ca\",\"tokens\":{\"source\":\"workload-identity\","
+		      "\"cloud\":\"usgov\",\"tenant_id\":\"11111111-2222-3333-4444-555555555555\","
+		      "\"client_id\":\"11111111-2222-3333-4444-666666666666\","
+		      "\"token_file\":\"/t\",\"certificate_file\":\"/c\","
+		      "\"imds_endpoint\":\"http://127.0.0.1:1\"}}",
+		      &errors, &c),
+		0);
+	assert_string_equal(c.worker_user, "w");
+	assert_string_equal(c.proxy, "http://p:1");
+	assert_string_equal(c.no_proxy, "a,.b");
+	assert_string_equal(c.ca_file, "/ca");
+	assert_int_equal(c.tokens.source, TOKEN_SOURCE_WORKLOAD);
+	assert_string_equal(c.tokens.authority, "https://login.microsoftonline.us/");
+	assert_string_equal(c.tokens.tenant_id, "11111111-2222-3333-4444-555555555555");
+	assert_string_equal(c.tokens.client_id, "11111111-2222-3333-4444-666666666666");
+	assert_string_equal(c.tokens.token_file, "/t");
+	assert_string_equal(c.tokens.certificate_file, "/c");
+	assert_string_equal(c.tokens.imds_endpoint, "http://127.0.0.1:1");
+	config_free(&c);
+}
+
+static void test_sources_that_cannot_be(void **state)
+{
+	static const char *const texts[] = {
+		"{\"tokens\":{\"source\":\"Imds\"}}",
+		"{\"tokens\":{\"cloud\":\"mars\"}}",
+		"{\"tokens\":{\"cloud\":\"china\",\"authority_host\":\"https://a/\"}}",
+		"{\"tokens\":{\"authority_host\":\"http://a/\"}}",
+		"{\"tokens\":{\"client_id\":\"me\"}}",
+		"{\"tokens\":{\"tenant_id\":\"contoso\"}}",
+		"{\"tokens\":{\"token_file\":\"t\"}}",
+		"{\"tokens\":{\"imds_endpoint\":\"https://a\"}}",
+		"{\"tokens\":{\"secret\":\"s\"}}",
+		"{\"ca_file\":\"ca\"}",
+		"{\"proxy\":\"socks5://a\"}",
+		"{\"no_proxy\":\"a\"}",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct diag_list errors = { 0 };
+		struct config c = { 0 };
+
+		assert_int_equal(parse(texts[i], &errors, &c), -EINVAL);
+		assert_int_equal(errors.n, 1);
+		diag_list_free(&errors);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +221,8 @@ int main(void)
 		cmocka_unit_test(test_each_error_has_its_place),
 		cmocka_unit_test(test_all_errors_are_reported),
 		cmocka_unit_test(test_what_is_no_json_is_refused),
+		cmocka_unit_test(test_sources_of_tokens),
+		cmocka_unit_test(test_sources_that_cannot_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

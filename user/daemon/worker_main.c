@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/worker_main.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/diag.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "worker/channel.h"
+#include "worker/isolate.h"
+
+#define COUNTED_MS 5000
+
+struct worker_process {
+	struct loop *loop;
+	struct channel *channel;
+	struct loop_event *tick;
+	bool locked, configured;
+};
+
+static void configure(struct worker_process *p, const struct worker_config *c)
+{
+	const struct worker_head ready = { .type = WORKER_READY };
+
+	p->configured = true;
+	if (channel_send(p->channel, &ready, -1) < 0)
+		loop_quit(p->loop);
+}
+
+static void on_message(union worker_message *m, int fd, void *ctx)
+{
+	struct worker_process *p = ctx;
+
+	switch (m->head.type) {
+	case WORKER_CONFIG:
+		if (!p->configured)
+			configure(p, &m->config);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Without the monitor there is nobody to vouch for callers. */
+static void on_closed(int error, void *ctx)
+{
+	loop_quit(((struct worker_process *)ctx)->loop);
+}
+
+/* Also the sign of life. */
+static void tick(void *ctx)
+{
+	struct worker_process *p = ctx;
+	struct worker_counted m = { .head.type = WORKER_COUNTED };
+
+	(void)channel_send(p->channel, &m, -1); /* the end of the channel is told elsewhere */
+}
+
+static int up(struct worker_process *p, struct diag *d)
+{
+	const struct channel_opts o = { .message = on_message, .closed = on_closed, .ctx = p };
+	int r;
+
+	(void)prctl(PR_SET_NAME, "ztad: worker"); /* for people */
+	r = isolate_in_worker(&p->locked, d);
+	if (r < 0)
+		return r;
+	if (!p->locked)
+		log_warn("worker: the limit on locked memory is low, ignoring that: only tokens "
+			 "themselves are kept from swap");
+	r = loop_new(&p->loop);
+	if (r == 0)
+		r = channel_new(p->loop, WORKER_FD, &o, &p->channel);
+	if (r == 0) {
+		p->tick = loop_add_timer(p->loop, COUNTED_MS, true, tick, p);
+		r = p->tick ? 0 : -ENOMEM;
+	}
+	return r < 0 ? diag_set(d, r, "cannot start:") : 0;
+}
+
+static void down(struct worker_process *p)
+{
+	loop_event_free(p->tick);
+	channel_free(p->channel);
+	loop_free(p->loop);
+}
+
+int worker_main(void)
+{
+	struct worker_process p = { 0 };
+	struct diag d = { 0 };
+	int r = up(&p, &d);
+
+	if (r < 0)
+		log_err("worker: %s", d.text);
+	else
+		r = loop_run(p.loop);
+	down(&p);
+	return r < 0 ? 1 : 0;
+}
