@@ -224,42 +224,26 @@ __noinline __weak int zta_tell_public(struct __sk_buff *skb, __u32 room, __u32 f
 	struct zta_room *r = zta_room(room);
 	struct bpf_sock *sk = skb->sk;
 	const struct zta_profile *p;
-	const struct zta_policy *doc;
 	struct zta_tables t = {};
-	struct zta_sock *st;
-	struct zta_case *c;
+	__u64 services;
 
 	if (!r || !sk)
 		return 0;
 	t.slot = r->slot;
-	c = &r->c;
-	c->who = r->who;
-	p = zta_get_profile(&t, c->who.profile);
-	doc = zta_get_policy(&t);
-	if (!p || !doc || !(r->verdict.services & p->enforced))
+	p = zta_get_profile(&t, r->who.profile);
+	services = p ? r->verdict.services & p->enforced : 0;
+	if (!services)
 		return 0;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return 0;
-	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	c->hook = ZTA_HOOK_INGRESS;
-	c->type = ZTA_EVENT_DNS;
-	c->name = r->dns.question;
-	c->cookie = bpf_get_socket_cookie(skb);
+	r->c.who = r->who;
+	r->c.hook = ZTA_HOOK_INGRESS;
+	r->c.type = ZTA_EVENT_DNS;
+	r->c.name = r->dns.question;
 	if (first) {
-		c->ask.addr = r->wire; /* the resolver */
-		tell_message(skb, r, st);
+		r->c.ask.addr = r->wire; /* the resolver */
+		tell_message(skb, r, bpf_sk_storage_get(&zta_sockets, sk, 0, 0));
 	}
-	c->ask.addr = r->dns.addr;
-	c->verdict.services = r->verdict.services & p->enforced;
-	c->verdict.rule = ZTA_RULE_NONE;
-	c->verdict.flags = 0;
-	zta_set(&c->verdict, ZTA_VERDICT_DENY, ZTA_REASON_RESOLVES_PUBLIC, 13);
-	zta_weaken(doc, p, &c->ask, 0, &c->verdict);
-	if (c->verdict.verdict == ZTA_VERDICT_DENY)
-		ZTA_READ(zta_weaken_by_state(&c->who, &c->verdict));
-	ZTA_READ(zta_count(c));
-	ZTA_READ(zta_tell(c, st, 0));
+	r->c.ask.addr = r->dns.addr;
+	zta_deny(skb, r, ZTA_REASON_RESOLVES_PUBLIC, 13, services);
 	return 1;
 }
 

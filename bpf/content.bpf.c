@@ -70,36 +70,13 @@ int zta_content_who(struct __sk_buff *skb, __u32 room)
 int zta_stream_refuse(struct __sk_buff *skb, __u32 room, __u32 reason, __u64 services)
 {
 	struct zta_room *r = zta_room(room);
-	struct bpf_sock *sk = skb->sk;
-	const struct zta_profile *p;
-	const struct zta_policy *doc;
-	struct zta_tables t = {};
-	struct zta_sock *st;
-	struct zta_case *c;
 
-	if (!r || !sk)
+	if (!r)
 		return 0;
-	t.slot = r->slot;
-	c = &r->c;
-	c->who = r->who;
-	c->hook = ZTA_HOOK_EGRESS;
-	c->type = ZTA_EVENT_TLS; /* also of what was given up */
-	c->flags |= ZTA_EVENT_CUT;
-	c->cookie = bpf_get_socket_cookie(skb);
-	c->verdict.services = services;
-	c->verdict.rule = ZTA_RULE_NONE;
-	c->verdict.flags = 0;
-	zta_set(&c->verdict, ZTA_VERDICT_DENY, reason, 0);
-	doc = zta_get_policy(&t);
-	p = zta_get_profile(&t, c->who.profile);
-	if (doc && p)
-		zta_weaken(doc, p, &c->ask, 0, &c->verdict);
-	if (c->verdict.verdict == ZTA_VERDICT_DENY)
-		ZTA_READ(zta_weaken_by_state(&c->who, &c->verdict));
-	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	ZTA_READ(zta_count(c));
-	ZTA_READ(zta_tell(c, st, 0));
-	return c->verdict.verdict != ZTA_VERDICT_DENY;
+	r->c.hook = ZTA_HOOK_EGRESS;
+	r->c.type = ZTA_EVENT_TLS; /* also of what was given up */
+	r->c.flags |= ZTA_EVENT_CUT;
+	return zta_deny_room(skb, room, reason, services);
 }
 
 /* Copy the name that the reader holds into the room. Returns its pattern, 0 = none. */

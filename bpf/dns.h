@@ -2,7 +2,7 @@
 /* DNS in packets: what query.bpf.c and answer.bpf.c share, and what the hooks call. */
 #pragma once
 
-#include "judge.h"
+#include "deny.h"
 #include "payload.h"
 
 #include "zta_dns.h"

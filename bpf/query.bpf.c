@@ -27,38 +27,12 @@ __noinline __weak int zta_may_ask(__u32 room, __u32 profile)
 }
 
 /* Refuse, unless a mode or a pause lets it pass. Returns 1: it passes. */
-__noinline __weak int zta_refuse_query(struct __sk_buff *skb, __u32 room, __u32 reason)
+static __always_inline int refuse(struct __sk_buff *skb, __u32 room, struct zta_room *r,
+				  __u32 reason)
 {
-	struct zta_room *r = zta_room(room);
-	struct bpf_sock *sk = skb->sk;
-	const struct zta_profile *p;
-	const struct zta_policy *doc;
-	struct zta_tables t = {};
-	struct zta_sock *st;
-	struct zta_case *c;
-
-	if (!r || !sk)
-		return 0;
-	t.slot = r->slot;
-	c = &r->c;
-	c->who = r->who;
-	c->hook = ZTA_HOOK_EGRESS;
-	c->type = ZTA_EVENT_DNS;
-	c->cookie = bpf_get_socket_cookie(skb);
-	c->verdict.services = 0;
-	c->verdict.rule = ZTA_RULE_NONE;
-	c->verdict.flags = 0;
-	zta_set(&c->verdict, ZTA_VERDICT_DENY, reason, 0);
-	doc = zta_get_policy(&t);
-	p = zta_get_profile(&t, c->who.profile);
-	if (doc && p)
-		zta_weaken(doc, p, &c->ask, 0, &c->verdict);
-	if (c->verdict.verdict == ZTA_VERDICT_DENY)
-		ZTA_READ(zta_weaken_by_state(&c->who, &c->verdict));
-	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	ZTA_READ(zta_count(c));
-	ZTA_READ(zta_tell(c, st, 0));
-	return c->verdict.verdict != ZTA_VERDICT_DENY;
+	r->c.hook = ZTA_HOOK_EGRESS;
+	r->c.type = ZTA_EVENT_DNS;
+	return zta_deny_room(skb, room, reason, 0);
 }
 
 /* One message. Returns 0: it may not leave. */
@@ -75,12 +49,12 @@ __noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32
 	r->c.name = 0;
 	if (!zta_load_message(skb, room, at, len) || !zta_begin_room(room) ||
 	    (r->dns.flags & ZTA_DNS_QR))
-		return !listed || zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+		return !listed || refuse(skb, room, r, ZTA_REASON_MALFORMED);
 	r->c.name = r->dns.hash;
 	key.name = r->dns.hash;
 	if (listed && !zta_may_ask(room, r->who.profile)) {
 		zta_keep_text(room);
-		return zta_refuse_query(skb, room, ZTA_REASON_NAME_NOT_ALLOWED);
+		return refuse(skb, room, r, ZTA_REASON_NAME_NOT_ALLOWED);
 	}
 	key.cookie = bpf_get_socket_cookie(skb);
 	key.id = r->dns.id;
@@ -152,8 +126,7 @@ __noinline int zta_query(struct __sk_buff *skb, __u32 room)
 	at = ZTA_PAYLOAD_AT(payload);
 	left = ZTA_PAYLOAD_LEN(payload);
 	if (!payload) /* options, fragments: cannot be read */
-		return !(r->seen & ZTA_SEEN_LISTED) ||
-		       zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+		return !(r->seen & ZTA_SEEN_LISTED) || refuse(skb, room, r, ZTA_REASON_MALFORMED);
 	r->c.ask.proto = sk->protocol;
 	r->c.sport = ZTA_PAYLOAD_SPORT(payload);
 	if (sk->protocol != IPPROTO_TCP)
@@ -173,6 +146,5 @@ __noinline int zta_query(struct __sk_buff *skb, __u32 room)
 		at += 2 + len;
 		left -= 2 + len;
 	}
-	return !left || !(r->seen & ZTA_SEEN_LISTED) ||
-	       zta_refuse_query(skb, room, ZTA_REASON_MALFORMED);
+	return !left || !(r->seen & ZTA_SEEN_LISTED) || refuse(skb, room, r, ZTA_REASON_MALFORMED);
 }
