@@ -199,24 +199,17 @@ for i in range(len(data)):
 """,
 }
 _PROGRAM = """
-import os, socket, struct, sys, tempfile, ctypes
+import os, socket, struct, sys, tempfile
 data, port = bytes.fromhex(sys.argv[2]), int(sys.argv[3])
 s = socket.socket()
 s.settimeout(3)
-if sys.argv[4] == "full":  # signing keys for peers it never calls, then a filter, take all there is
+if sys.argv[4] == "full":  # signing keys for peers it never calls take all there is
     for n in range(4096):
         peer = struct.pack("=HHBBH120x", 2, 0, 10, 255, n)
         try:
             s.setsockopt(6, 14, struct.pack("=128sBBHi80s", peer, 0, 0, 8, 0, b"k" * 8))
         except OSError:
             break
-    for n in range(4096, 0, -1):
-        code = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0xffffffff) * n)
-        try:
-            s.setsockopt(socket.SOL_SOCKET, 26, struct.pack("@HP", n, ctypes.addressof(code)))
-            break
-        except OSError:
-            pass
 got = b""
 try:
     s.connect((sys.argv[1], port))
