@@ -259,8 +259,8 @@ int record_from_event(const struct zta_event *e, const struct record_ctx *ctx, j
 int record_note(enum record_type type, const char *reason, const struct record_ctx *ctx,
 		json_t *members, json_t **ret)
 {
-	static const char *const types[RECORD_TYPE_COUNT] = { "policy", "admin", "lifecycle",
-							      "dns" };
+	static const char *const types[RECORD_TYPE_COUNT] = { "policy", "admin", "lifecycle", "dns",
+							      "token" };
 	struct members m = begin();
 
 	add_time(&m, clock_real_ns());

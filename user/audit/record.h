@@ -16,6 +16,7 @@ enum record_type {
 	RECORD_ADMIN,
 	RECORD_LIFECYCLE,
 	RECORD_DNS, /* look-ups of the daemon itself */
+	RECORD_TOKEN,
 	RECORD_TYPE_COUNT
 };
 

@@ -16,6 +16,7 @@
 #include "daemon/health.h"
 #include "daemon/inforce.h"
 #include "daemon/pause.h"
+#include "daemon/worker.h"
 #include "kern/maps.h"
 #include "kern/object.h"
 #include "metrics/expose.h"
@@ -141,6 +142,23 @@ static int set_times(struct daemon *d, json_t *o)
 	return r;
 }
 
+/* Who talks to workloads and to Azure, and where. */
+static int set_worker(struct daemon *d, json_t *o)
+{
+	struct worker_state w;
+	json_t *v;
+	int r;
+
+	worker_state(d, &w);
+	v = json_pack("{s:{s:b, s:I, s:I, s:s}, s:s}", "worker", "ready", w.ready, "pid",
+		      (json_int_t)w.pid, "restarts", (json_int_t)w.restarts, "user",
+		      w.user ? w.user : "", "broker",
+		      *d->broker_address ? d->broker_address : "off");
+	r = v ? json_object_update(o, v) : -1;
+	json_decref(v);
+	return r;
+}
+
 int api_status(struct control_req *req, void *ctx)
 {
 	struct daemon *d = ctx;
@@ -156,7 +174,7 @@ int api_status(struct control_req *req, void *ctx)
 		      "problems", problems, "policy", policy_json(d), "hooks", hooks_json(d));
 	if (!o)
 		return -ENOMEM;
-	if (set_numbers(o, &n) < 0 || set_times(d, o) < 0) {
+	if (set_numbers(o, &n) < 0 || set_times(d, o) < 0 || set_worker(d, o) < 0) {
 		json_decref(o);
 		return -ENOMEM;
 	}

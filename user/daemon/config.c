@@ -12,6 +12,7 @@
 #include "base/shape.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "daemon/listener.h"
 #include "daemon/resolve_plan.h"
 #include "policy/identity.h"
 #include "policy/names.h"
@@ -115,6 +116,15 @@ static const struct shape tokens_shape = { .kind = SHAPE_OBJECT,
 					   .what = "an object",
 					   .members = tokens_tables };
 
+static const struct shape_member broker_members[] = {
+	{ .name = "listen", .shape = &place_shape },
+	{ 0 },
+};
+static const struct shape_member *const broker_tables[] = { broker_members, NULL };
+static const struct shape broker_shape = { .kind = SHAPE_OBJECT,
+					   .what = "an object",
+					   .members = broker_tables };
+
 static const struct shape_member config_members[] = {
 	{ .name = "cluster", .shape = &text_shape },
 	{ .name = "node_id", .shape = &text_shape },
@@ -128,6 +138,7 @@ static const struct shape_member config_members[] = {
 	{ .name = "ca_file", .shape = &place_shape },
 	{ .name = "worker_user", .shape = &text_shape },
 	{ .name = "tokens", .shape = &tokens_shape },
+	{ .name = "broker", .shape = &broker_shape },
 	{ 0 },
 };
 static const struct shape_member *const config_tables[] = { config_members, NULL };
@@ -152,6 +163,7 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->resolve_check.n_names; i++)
 		free(c->resolve_check.names[i]);
 	free(c->resolve_check.names);
+	free(c->broker_listen);
 	free(c->proxy);
 	free(c->no_proxy);
 	free(c->ca_file);
@@ -346,6 +358,17 @@ static void read_tokens(struct reading *rd, const struct tree_node *of, struct c
 	read_url(rd, of, "imds_endpoint", "http://", &c->tokens.imds_endpoint);
 }
 
+static void read_broker(struct reading *rd, const struct tree_node *of, struct config *c)
+{
+	struct tree_node *n = sound(rd, of, "listen");
+	struct listener_address address;
+
+	if (n && strcmp(n->text, LISTENER_OFF) != 0 && listener_parse(n->text, &address) < 0)
+		tree_error(rd->tree, n, rd->errors,
+			   "\"%s\" is not one ADDRESS:PORT, [ADDRESS6]:PORT or \"off\"", n->text);
+	read_text(rd, of, "listen", &c->broker_listen);
+}
+
 static void read_config(struct reading *rd, struct config *c)
 {
 	struct tree_node *root = tree_root(rd->tree);
@@ -366,6 +389,7 @@ static void read_config(struct reading *rd, struct config *c)
 	read_absolute(rd, root, "ca_file", &c->ca_file);
 	read_text(rd, root, "worker_user", &c->worker_user);
 	read_tokens(rd, sound(rd, root, "tokens"), c);
+	read_broker(rd, sound(rd, root, "broker"), c);
 }
 
 int config_parse(const char *text, size_t len, struct diag_list *errors, struct config *ret)

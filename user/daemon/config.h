@@ -34,6 +34,7 @@ struct config {
 	} resolve_check;
 	char *proxy, *no_proxy, *ca_file; /* for what the worker calls; no_proxy joined by ',' */
 	char *worker_user;
+	char *broker_listen; /* "ADDR:PORT", "off" */
 	struct {
 		enum token_source source; /* TOKEN_SOURCE_CHAIN unless said */
 		char *authority;	  /* "https://login.microsoftonline.us/" */

@@ -15,6 +15,7 @@
 
 struct answers;
 struct control_server;
+struct desk;
 struct dispatch;
 struct expose;
 struct inforce;
@@ -30,6 +31,7 @@ struct registry;
 struct reload;
 struct resolve_check;
 struct selftest;
+struct why;
 struct worker;
 
 struct daemon {
@@ -50,6 +52,10 @@ struct daemon {
 	struct kern *kern;
 	struct registry *registry;
 	struct inforce *inforce;
+	int broker_fd;		 /* where the broker listens, -1 = nowhere */
+	char broker_address[64]; /* the same in words, "" = nowhere */
+	struct desk *desk;	 /* of the broker */
+	struct why *why;	 /* last denials, for workloads themselves */
 	struct dispatch *dispatch;
 	struct monitor *monitor;
 	struct reload *reload;

@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "daemon/answers.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/monitor.h"
 #include "daemon/names.h"
 #include "daemon/notes.h"
 #include "daemon/selftest.h"
+#include "daemon/why.h"
 #include "kern/fold.h"
 #include "kern/ring.h"
 #include "kern/sockdiag.h"
@@ -91,8 +93,10 @@ static void take_event(void *ctx, const struct zta_event *e)
 	r = record_from_event(e, names_ctx(d), &record);
 	if (r == -ENODATA)
 		return;
+	if (record)
+		why_note(d->why, record);
 	notes_put(d, record); /* NULL: counted as lost */
-	if ((e->flags & ZTA_EVENT_CUT) && e->verdict == ZTA_VERDICT_DENY) /* in audit it goes on */
+	if (e->flags & ZTA_EVENT_CUT)
 		close_cut(d->dispatch, e);
 	if (e->type == ZTA_EVENT_EGRESS)
 		monitor_seen(d, e->workload);
@@ -141,6 +145,7 @@ int dispatch_flush(struct daemon *d)
 	int r;
 
 	dispatch_drain(d); /* room for what is told now */
+	desk_tick(d, true);
 	r = kern_fold_flush(d->kern, true, clock_boot_ns());
 	dispatch_drain(d);
 	return r < 0 ? r : 0;

@@ -18,11 +18,13 @@
 #include "daemon/api.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/detach.h"
 #include "daemon/dispatch.h"
 #include "daemon/guard.h"
 #include "daemon/inforce.h"
 #include "daemon/isolate.h"
+#include "daemon/listener.h"
 #include "daemon/lock.h"
 #include "daemon/monitor.h"
 #include "daemon/names.h"
@@ -130,6 +132,7 @@ static const struct stage {
 	{ "names", names_up, names_down, true },
 	{ "answers", answers_up, answers_down, true },
 	{ "listen", api_up, api_down, false },
+	{ "broker", listener_up, listener_down, false },
 	{ "drop", drop_up, NULL, true },
 	{ "journal", notes_up, notes_down, true },
 	{ "streams", NULL, api_down, false }, /* clients read the journal: they end before it */
@@ -145,6 +148,8 @@ static const struct stage {
 	{ "monitor", monitor_up, monitor_down, false },
 	{ "reload", reload_up, NULL, false },
 	{ "names check", resolve_check_up, resolve_check_down, false },
+	{ "desk", desk_up, desk_down, false },
+	{ "broker's place", listener_announce, NULL, false },
 	{ "worker", worker_up, worker_down, false },
 	{ "self-test", selftest_up, selftest_down, false },
 };
@@ -248,6 +253,7 @@ static int run(const struct options *o)
 		return -ENOMEM;
 	d->options = *o;
 	d->lock_fd = -1;
+	d->broker_fd = -1;
 	d->started = clock_mono_ns();
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* glibc would raise it with each of them */
 	(void)umask(022); /* cannot fail; the modes of files are given where they are made */

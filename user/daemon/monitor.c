@@ -13,6 +13,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/expiry.h"
 #include "daemon/guard.h"
 #include "daemon/health.h"
@@ -210,6 +211,7 @@ static void tick(void *ctx)
 	m->ticks++;
 	follow_clock(d);
 	notes_tick(d);
+	desk_tick(d, false);
 	expiry_tick(d);
 	inforce_tidy(d);
 	if (d->inforce->unsaved)

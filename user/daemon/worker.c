@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/worker_files.h"
 #include "net/loop.h"
 #include "worker/channel.h"
@@ -188,6 +189,7 @@ static void end(struct worker *w, int *ret_status)
 	channel_free(w->channel);
 	w->channel = NULL;
 	loop_timer_stop(w->silence);
+	desk_forget(w->d);
 	if (w->pid) {
 		(void)kill(w->pid, SIGKILL);	      /* may have gone */
 		(void)waitpid(w->pid, ret_status, 0); /* ours, and dead now */
@@ -298,6 +300,14 @@ static void entry(struct worker *w, const struct worker_entry *m)
 	q->entry(m, q->ctx);
 }
 
+static void let_it_listen(struct worker *w)
+{
+	const struct worker_head m = { .type = WORKER_LISTEN };
+
+	if (w->d->broker_fd >= 0)
+		(void)channel_send(w->channel, &m, w->d->broker_fd); /* closed: told by the end */
+}
+
 static void on_message(union worker_message *m, int fd, void *ctx)
 {
 	struct worker *w = ctx;
@@ -306,12 +316,22 @@ static void on_message(union worker_message *m, int fd, void *ctx)
 	case WORKER_READY:
 		w->ready = true;
 		log_info("daemon: worker ready pid=%d user=%s", (int)w->pid, w->user);
+		let_it_listen(w);
+		break;
+	case WORKER_ASK:
+		desk_ask(w->d, &m->ask);
+		break;
+	case WORKER_GONE:
+		desk_gone(w->d, &m->gone);
 		break;
 	case WORKER_OPEN:
 		open_for_it(w, &m->open);
 		break;
 	case WORKER_TOLD:
-		told(w, &m->told);
+		if (m->head.id & WORKER_ID_ASK)
+			desk_told(w->d, &m->told);
+		else
+			told(w, &m->told);
 		break;
 	case WORKER_ENTRY:
 		entry(w, &m->entry);
@@ -343,7 +363,7 @@ static int ask(struct daemon *d, struct worker_head *head, const struct question
 			q = &w->questions[i];
 	if (!q || !w->ready)
 		return -EAGAIN;
-	if (++w->last_id == 0)
+	if (++w->last_id & WORKER_ID_ASK)
 		w->last_id = 1;
 	head->id = w->last_id;
 	r = channel_send(w->channel, head, -1);

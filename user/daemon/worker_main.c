@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "base/log.h"
+#include "daemon/worker_broker.h"
 #include "net/loop.h"
 #include "worker/channel.h"
 #include "worker/isolate.h"
@@ -17,8 +19,33 @@ struct worker_process {
 	struct loop *loop;
 	struct channel *channel;
 	struct loop_event *tick;
+	struct worker_broker *broker;
 	bool locked, configured;
 };
+
+/* No source has been set up. */
+static void fetch(void *ctx, const struct broker_request *q, const struct worker_answer *grant,
+		  broker_fetched done, void *arg)
+{
+	const struct broker_failure f = { 503, 30, "this daemon has no source of tokens" };
+
+	done(arg, NULL, &f);
+}
+
+static void listen_on(struct worker_process *p, int fd)
+{
+	int r;
+
+	if (fd < 0 || p->broker) {
+		if (fd >= 0)
+			(void)close(fd); /* one is enough */
+		return;
+	}
+	r = worker_broker_new(p->loop, p->channel, fd, fetch, p, &p->broker);
+	if (r < 0)
+		log_err("worker: the broker cannot listen, workloads get no tokens: %s",
+			strerror(-r));
+}
 
 static void configure(struct worker_process *p, const struct worker_config *c)
 {
@@ -37,6 +64,19 @@ static void on_message(union worker_message *m, int fd, void *ctx)
 	case WORKER_CONFIG:
 		if (!p->configured)
 			configure(p, &m->config);
+		break;
+	case WORKER_LISTEN:
+		listen_on(p, fd);
+		break;
+	case WORKER_ANSWER:
+		if (p->broker)
+			worker_broker_answer(p->broker, &m->answer);
+		if (fd >= 0)
+			(void)close(fd); /* read, if it was needed */
+		break;
+	case WORKER_WHY:
+		if (p->broker)
+			worker_broker_why(p->broker, &m->why);
 		break;
 	default:
 		break;
@@ -83,6 +123,7 @@ static int up(struct worker_process *p, struct diag *d)
 static void down(struct worker_process *p)
 {
 	loop_event_free(p->tick);
+	worker_broker_free(p->broker);
 	channel_free(p->channel);
 	loop_free(p->loop);
 }

@@ -16,6 +16,8 @@ uint32_t worker_message_size(uint32_t type)
 		return sizeof(struct worker_why);
 	case WORKER_ASK:
 		return sizeof(struct worker_ask);
+	case WORKER_GONE:
+		return sizeof(struct worker_gone);
 	case WORKER_OPEN:
 		return sizeof(struct worker_open);
 	case WORKER_TOLD:

@@ -34,6 +34,7 @@ enum worker_type {
 	WORKER_OPEN,	   /* a file that the worker may not open by itself */
 	WORKER_TOLD,	   /* how a WORKER_ASK or a WORKER_TEST ended */
 	WORKER_ENTRY,	   /* to WORKER_LIST, one a cached token; then one with last = 1 */
+	WORKER_GONE,	   /* no more of a connection */
 	WORKER_COUNTED,	   /* requests made to a source, since the last of these */
 };
 
@@ -65,8 +66,15 @@ enum worker_selector {
 	WORKER_SELECTOR_COUNT
 };
 
+/*
+ * Ids of asks are the worker's, those of tests and lists the monitor's: this bit tells them apart
+ * in WORKER_TOLD.
+ */
+#define WORKER_ID_ASK 0x80000000U
+
 struct worker_ask {
 	struct worker_head head;
+	uint64_t conn;	/* the connection it came on: its nonce counts once, for all asks of it */
 	uint64_t nonce; /* as its octets stood on the wire */
 	uint8_t has_nonce;
 	uint8_t what;	  /* enum broker_what */
@@ -76,6 +84,11 @@ struct worker_ask {
 	char reason[WORKER_WORD]; /* of that refusal */
 	char audience[ZTA_AUDIENCE_MAX + 4];
 	char selected[WORKER_SELECTED];
+};
+
+struct worker_gone {
+	struct worker_head head;
+	uint64_t conn;
 };
 
 struct worker_answer {
@@ -171,6 +184,7 @@ union worker_message {
 	struct worker_head head;
 	struct worker_config config;
 	struct worker_ask ask;
+	struct worker_gone gone;
 	struct worker_answer answer;
 	struct worker_why why;
 	struct worker_open open;

@@ -164,7 +164,9 @@ static void test_sources_of_tokens(void **state)
 
 	assert_int_equal(
 		parse("{\"worker_user\":\"w\",\"proxy\":\"http://p:1\",\"no_proxy\":[\"a\",\".b\"],"
-		      "\"ca_file\":\"/ca\",\"tokens\":{\"source\":\"workload-identity\","
+		      "\"ca_file\":\"/"
+		      "ca\",\"broker\":{\"listen\":\"10.0.0.1:80\"},\"tokens\":{\"source\":"
+		      "\"workload-identity\","
 		      "\"cloud\":\"usgov\",\"tenant_id\":\"11111111-2222-3333-4444-555555555555\","
 		      "\"client_id\":\"11111111-2222-3333-4444-666666666666\","
 		      "\"token_file\":\"/t\",\"certificate_file\":\"/c\","
@@ -176,6 +178,7 @@ static void test_sources_of_tokens(void **state)
 	assert_string_equal(c.no_proxy, "a,.b");
 	assert_string_equal(c.ca_file, "/ca");
 	assert_int_equal(c.tokens.source, TOKEN_SOURCE_WORKLOAD);
+	assert_string_equal(c.broker_listen, "10.0.0.1:80");
 	assert_string_equal(c.tokens.authority, "https://login.microsoftonline.us/");
 	assert_string_equal(c.tokens.tenant_id, "11111111-2222-3333-4444-555555555555");
 	assert_string_equal(c.tokens.client_id, "11111111-2222-3333-4444-666666666666");
@@ -200,6 +203,9 @@ static void test_sources_that_cannot_be(void **state)
 		"{\"ca_file\":\"ca\"}",
 		"{\"proxy\":\"socks5://a\"}",
 		"{\"no_proxy\":\"a\"}",
+		"{\"broker\":{\"listen\":\"0.0.0.0:9466\"}}",
+		"{\"broker\":{\"listen\":\"localhost:9466\"}}",
+		"{\"broker\":{\"port\":1}}",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
