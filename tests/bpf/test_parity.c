@@ -317,6 +317,9 @@ static bool askable(const struct force *f, const struct parity_case *c, bool con
 		return false;
 	if (!connected && (c->proto == IPPROTO_TCP || c->addr.family == ZTA_V6))
 		return false;
+	/* what it sends is no query, which a profile with listed names may not ask a resolver */
+	if (!connected && c->port == 53 && f->policy->profiles[c->profile].dns_listed)
+		return false;
 	return c->addr.w[0] != htonl(0xffffffff) &&
 	       strcmp(f->policy->profiles[c->profile].name, "selftest") != 0;
 }
