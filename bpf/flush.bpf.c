@@ -4,10 +4,11 @@
  *
  * zta_flush tells what one fold entry holds and deletes it. Only here can that be done without
  * losing a count: the entry is marked gone under its lock, so whoever finds it afterwards tells
- * its denial unfolded. zta_decide_test answers one question of the parity test.
- * Both take and give a struct in the packet, behind ZTA_TEST_PAD bytes.
+ * its denial unfolded. zta_decide_test answers one question of the parity test, zta_dns_test reads
+ * a DNS message as the hooks do.
+ * All take and give a struct in the packet, behind ZTA_TEST_PAD bytes.
  */
-#include "judge.h"
+#include "dns.h"
 
 #include "zta_test.h"
 
@@ -82,5 +83,37 @@ int zta_decide_test(struct __sk_buff *skb)
 	t.reason = v.reason;
 	t.row = v.row;
 	t.verdict_flags = v.flags;
+	return bpf_skb_store_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t), 0) ? 2 : 0;
+}
+
+SEC("tc")
+int zta_dns_test(struct __sk_buff *skb)
+{
+	struct zta_test_dns t;
+	struct zta_room *r;
+	__u32 room;
+
+	if (bpf_skb_load_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t)) < 0)
+		return 1;
+	r = zta_room_take(&room);
+	if (!r)
+		return 1;
+	t.begun = zta_load_message(skb, room, ZTA_TEST_PAD + sizeof(t), t.len);
+	r->dns.seed = t.seed;
+	t.begun = t.begun && zta_begin_room(room);
+	t.steps = 0;
+	t.digest = 0;
+	t.question = r->dns.question;
+	t.id = r->dns.id;
+	t.type = r->dns.type;
+	for (int i = 0; i < ZTA_DNS_RECORDS && t.begun; i++) {
+		int step = zta_next_room(room);
+
+		t.steps++;
+		t.digest = zta_test_step(t.digest, &r->dns, step);
+		if (step == ZTA_DNS_BAD || step == ZTA_DNS_END)
+			break;
+	}
+	zta_room_give(r);
 	return bpf_skb_store_bytes(skb, ZTA_TEST_PAD, &t, sizeof(t), 0) ? 2 : 0;
 }

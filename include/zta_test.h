@@ -25,3 +25,35 @@ struct zta_test_case {
 	__u8 pad2[5];
 };
 _Static_assert(sizeof(struct zta_test_case) == 56, "layout");
+
+/* zta_dns_test: the message follows. What zta_dns.h reads of it, step by step. */
+#define ZTA_TEST_DNS_BYTES 3000 /* the kernel takes no more than a page in all */
+struct zta_test_dns {
+	__u64 seed;	/* in: of the hashes */
+	__u32 len;	/* in: octets of the message */
+	__u32 begun;	/* out, as all below: 1 = header and question are sound */
+	__u64 question; /* hash */
+	__u64 digest;	/* of all steps: zta_test_step(), which both sides call */
+	__u32 steps;
+	__u16 id;
+	__u16 type;
+};
+_Static_assert(sizeof(struct zta_test_dns) == 40, "layout");
+
+static inline __u64 zta_test_mix(__u64 digest, __u64 v)
+{
+	digest = (digest ^ v) * 0x100000001b3ULL;
+	return digest ^ digest >> 29;
+}
+
+/* What counts of a step, and where the reader stands then. @d: struct zta_dns */
+#define zta_test_step(digest, d, step)                                                             \
+	zta_test_mix(zta_test_mix(zta_test_mix(digest, (__u64)(d)->at << 32 | (step)), (d)->want), \
+		     (step) == ZTA_DNS_ADDRESS ? zta_test_address((d)->ttl, &(d)->addr) : 0)
+
+static inline __u64 zta_test_address(__u32 ttl, const struct zta_addr *a)
+{
+	__u64 digest = zta_test_mix(ttl, (__u64)a->family << 32 | a->w[0]);
+
+	return zta_test_mix(zta_test_mix(digest, (__u64)a->w[1] << 32 | a->w[2]), a->w[3]);
+}

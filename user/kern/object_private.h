@@ -58,7 +58,8 @@ enum kern_prog {
 	KERN_PROG_RELEASE, /* goes with MKDIR */
 	KERN_PROG_FAMILY,
 	KERN_PROG_FLUSH,
-	KERN_PROG_DECIDE, /* for tests */
+	KERN_PROG_DECIDE, /* for tests, as the next */
+	KERN_PROG_DNS,
 	KERN_PROG_COUNT,
 };
 
