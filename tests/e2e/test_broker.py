@@ -267,3 +267,27 @@ def test_the_worker_dies_and_the_next_one_serves(call, ztad):
     subprocess.run(["kill", "-9", str(status["pid"])], check=True)
     assert call("one", PATH + "api://after")[0] == 403  # waits in the backlog, or comes again
     assert ztad.get("status")["worker"]["pid"] != status["pid"]
+
+
+def test_what_is_cached_and_whether_one_can_be_had(ztad):
+    assert isinstance(ztad.ctl("token", "list"), list)
+    code, said = ztad.ctl_code("token", "test", "--audience", COGNITIVE, "--profile", "one")
+    assert said["audience"] == COGNITIVE
+    assert (code, said["ok"]) in ((0, True), (1, False))
+    assert said["ok"] or said["detail"]
+    code, said = ztad.ctl_code("token", "test", "--audience", COGNITIVE, "--profile", "none")
+    assert code == 2
+    code, said = ztad.ctl_code("token", "test", "--audience", "a b")
+    assert code == 2
+
+
+def test_counts(call, ztad):
+    series = 'zta_token_requests_total{source="",result="refused"}'
+    before = ztad.metric(series)
+    assert ztad.metric('zta_token_requests_total{source="imds",result="granted"}') >= 0
+    call("one", PATH + "api://counted")
+    assert ztad.metric(series) == before + 1
+    status = ztad.get("status")
+    assert status["tokens"]["refused"] == before + 1
+    assert status["broker"] == LISTEN
+    assert status["worker"]["ready"] is True

@@ -12,6 +12,7 @@ _ztactl_options()
 	events) echo "-f --follow -n --since --verdict --reason --type --workload" ;;
 	top) echo "-n --since" ;;
 	services) echo "--presets" ;;
+	"token test") echo "--audience --client-id --profile" ;;
 	pause) echo "--for --reason --workload" ;;
 	resume) echo "--workload" ;;
 	quarantine | release) echo "--reason" ;;
@@ -27,21 +28,21 @@ _ztactl_values()
 	--protocol) mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp" -- "$2") ;;
 	--verdict) mapfile -t COMPREPLY < <(compgen -W "allow deny audit redirect" -- "$2") ;;
 	--type)
-		mapfile -t COMPREPLY < <(compgen -W "egress dns tls socket policy admin lifecycle" -- "$2")
+		mapfile -t COMPREPLY < <(compgen -W "egress dns tls socket token policy admin lifecycle" -- "$2")
 		;;
 	--socket | --policy)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;
 	-n | --since | --reason | --workload | --for | --confirm | --name | --addr | --event | \
-		--port | --cgroup | --profile | --answer) COMPREPLY=() ;;
+		--port | --cgroup | --profile | --answer | --audience | --client-id) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }
 
 _ztactl()
 {
-	local verbs="status policy explain events top workloads services names pause resume quarantine
+	local verbs="status policy explain events top workloads services names token pause resume quarantine
 		release doctor detach"
 	local policy="check apply confirm show diff schema"
 	local global="-o --output --socket --no-color -h --help --version"
@@ -58,7 +59,7 @@ _ztactl()
 			_ztactl_values "$word" "" && skip=1
 		elif [[ -z $verb ]]; then
 			verb=$word
-		elif [[ $verb == policy ]]; then
+		elif [[ $verb == policy || $verb == token ]]; then
 			verb+=" $word"
 		fi
 	done
@@ -71,6 +72,7 @@ _ztactl()
 	case $verb in
 	"") mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	policy) mapfile -t COMPREPLY < <(compgen -W "$policy" -- "$cur") ;;
+	token) mapfile -t COMPREPLY < <(compgen -W "list test" -- "$cur") ;;
 	"policy check" | "policy apply" | "policy diff")
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")

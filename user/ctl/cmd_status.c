@@ -98,6 +98,24 @@ static void print_counts(const struct ctl *c, const json_t *v)
 		    "%s, last record %lld", journal, (long long)print_integer(v, "journal.seq"));
 }
 
+/* Who gives tokens, and where; nothing of a daemon without one. */
+static void print_worker(const struct ctl *c, const json_t *v)
+{
+	const char *broker = print_string(v, "broker");
+	bool ready = json_is_true(json_object_get(json_object_get(v, "worker"), "ready"));
+
+	if (!*broker)
+		return;
+	print_field(c->color, "broker", PRINT_PLAIN,
+		    "%s, %lld tokens granted, %lld refused, "
+		    "%lld failed",
+		    broker, (long long)print_integer(v, "tokens.granted"),
+		    (long long)print_integer(v, "tokens.refused"),
+		    (long long)print_integer(v, "tokens.failed"));
+	print_field(c->color, "worker", ready ? PRINT_PLAIN : PRINT_RED, "%s, %lld restarts",
+		    ready ? "ready" : "not ready", (long long)print_integer(v, "worker.restarts"));
+}
+
 static void print_daemon(const struct ctl *c, const json_t *v)
 {
 	char up[PRINT_DURATION_LEN];
@@ -142,6 +160,7 @@ static enum ctl_exit run(const struct ctl *c, const struct ctl_args *a)
 		print_policy(c, v);
 		print_hooks(c, json_object_get(v, "hooks"));
 		print_counts(c, v);
+		print_worker(c, v);
 		print_daemon(c, v);
 		print_problems(c, json_object_get(v, "problems"), healthy);
 	}

@@ -12,11 +12,17 @@
 
 /* In the order of `ztactl --help`. */
 static const struct ctl_verb *const verbs[] = {
-	&cmd_status,	  &cmd_policy_check, &cmd_policy_apply,	 &cmd_policy_confirm,
-	&cmd_policy_show, &cmd_policy_diff,  &cmd_policy_schema, &cmd_explain,
-	&cmd_events,	  &cmd_top,	     &cmd_workloads,	 &cmd_services,
-	&cmd_names,	  &cmd_pause,	     &cmd_resume,	 &cmd_quarantine,
-	&cmd_release,	  &cmd_doctor,	     &cmd_detach,	 NULL,
+	&cmd_status,	    &cmd_policy_check,
+	&cmd_policy_apply,  &cmd_policy_confirm,
+	&cmd_policy_show,   &cmd_policy_diff,
+	&cmd_policy_schema, &cmd_explain,
+	&cmd_events,	    &cmd_top,
+	&cmd_workloads,	    &cmd_services,
+	&cmd_names,	    &cmd_token_list,
+	&cmd_token_test,    &cmd_pause,
+	&cmd_resume,	    &cmd_quarantine,
+	&cmd_release,	    &cmd_doctor,
+	&cmd_detach,	    NULL,
 };
 
 /* Text of workloads may be UTF-8 where the locale says nothing (sudo, cron). */

@@ -21,5 +21,7 @@ extern const struct ctl_verb cmd_pause;
 extern const struct ctl_verb cmd_resume;
 extern const struct ctl_verb cmd_quarantine;
 extern const struct ctl_verb cmd_release;
+extern const struct ctl_verb cmd_token_list;
+extern const struct ctl_verb cmd_token_test;
 extern const struct ctl_verb cmd_doctor;
 extern const struct ctl_verb cmd_detach;

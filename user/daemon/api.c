@@ -19,6 +19,8 @@ static const struct control_verb verbs[] = {
 	{ "GET", "/v1/workloads", false, NULL, api_workloads },
 	{ "GET", "/v1/services", false, NULL, api_services },
 	{ "GET", "/v1/names", false, NULL, api_names },
+	{ "GET", "/v1/token/list", false, NULL, api_token_list },
+	{ "POST", "/v1/token/test", true, "audience client_id profile", api_token_test },
 	{ "GET", "/v1/doctor", false, NULL, api_doctor },
 	{ "GET", "/v1/explain", false,
 	  "addr name answer resolved hosts chain absent zone_server event last port protocol "

@@ -20,6 +20,8 @@ int api_workloads(struct control_req *req, void *ctx);
 int api_services(struct control_req *req, void *ctx);
 int api_resolvers(struct control_req *req, void *ctx);
 int api_names(struct control_req *req, void *ctx);
+int api_token_list(struct control_req *req, void *ctx);
+int api_token_test(struct control_req *req, void *ctx);
 int api_doctor(struct control_req *req, void *ctx);
 int api_explain(struct control_req *req, void *ctx);
 int api_events(struct control_req *req, void *ctx);

@@ -12,6 +12,7 @@
 #include "control/server.h"
 #include "daemon/api.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/expiry.h"
 #include "daemon/health.h"
 #include "daemon/inforce.h"
@@ -145,15 +146,22 @@ static int set_times(struct daemon *d, json_t *o)
 /* Who talks to workloads and to Azure, and where. */
 static int set_worker(struct daemon *d, json_t *o)
 {
+	const struct desk_state *s = desk_state(d);
+	uint64_t n[DESK_RESULT_COUNT] = { 0 };
 	struct worker_state w;
 	json_t *v;
 	int r;
 
 	worker_state(d, &w);
-	v = json_pack("{s:{s:b, s:I, s:I, s:s}, s:s}", "worker", "ready", w.ready, "pid",
-		      (json_int_t)w.pid, "restarts", (json_int_t)w.restarts, "user",
+	for (size_t i = 0; i < s->n_sources; i++)
+		for (int k = 0; k < DESK_RESULT_COUNT; k++)
+			n[k] += s->sources[i].results[k];
+	v = json_pack("{s:{s:b, s:I, s:I, s:s}, s:s, s:{s:I, s:I, s:I}}", "worker", "ready",
+		      w.ready, "pid", (json_int_t)w.pid, "restarts", (json_int_t)w.restarts, "user",
 		      w.user ? w.user : "", "broker",
-		      *d->broker_address ? d->broker_address : "off");
+		      *d->broker_address ? d->broker_address : "off", "tokens", "granted",
+		      (json_int_t)n[DESK_GRANTED], "refused", (json_int_t)n[DESK_REFUSED], "failed",
+		      (json_int_t)n[DESK_FAILED]);
 	r = v ? json_object_update(o, v) : -1;
 	json_decref(v);
 	return r;

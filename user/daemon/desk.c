@@ -33,6 +33,7 @@
 #include "kern/maps.h"
 #include "kern/object.h"
 #include "policy/brief.h"
+#include "token/source.h"
 #include "workload/cgroup.h"
 
 #define CONNS_MAX   4096 /* above BROKER_CLIENTS_MAX; more is no worker of ours */
@@ -404,6 +405,9 @@ int desk_up(struct daemon *d, struct diag *diag)
 	d->desk = k;
 	if (!k)
 		return diag_set(diag, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < TOKEN_SOURCE_COUNT; i++) /* each series is there from the start */
+		(void)snprintf(k->state.sources[k->state.n_sources++].source, WORKER_WORD, "%s",
+			       i == TOKEN_SOURCE_CHAIN ? "" : token_source_name(i));
 	k->pending = calloc(PENDING_MAX, sizeof(*k->pending));
 	k->rate = rate_new();
 	k->repeats = repeats_new(tell, d);

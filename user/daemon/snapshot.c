@@ -9,8 +9,10 @@
 #include "audit/word.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "daemon/api.h"
 #include "daemon/daemon.h"
+#include "daemon/desk.h"
 #include "daemon/expiry.h"
 #include "daemon/health.h"
 #include "daemon/inforce.h"
@@ -131,6 +133,34 @@ static int add_losses(struct daemon *d, struct metrics_snapshot *s)
 	return 0;
 }
 
+#define TOKENS_MAX (DESK_SOURCES_MAX * DESK_RESULT_COUNT)
+
+struct tokens {
+	struct metrics_tokens requests[TOKENS_MAX];
+	struct metrics_expiry expiries[DESK_AUDIENCES_MAX];
+};
+
+static void add_tokens(struct daemon *d, struct metrics_snapshot *s, struct tokens *t)
+{
+	const struct desk_state *k = desk_state(d);
+	int64_t now = (int64_t)(clock_real_ns() / NS_PER_S);
+
+	s->tokens = t->requests;
+	s->expiries = t->expiries;
+	for (size_t i = 0; i < k->n_sources; i++)
+		for (int r = 0; r < DESK_RESULT_COUNT; r++)
+			t->requests[s->n_tokens++] = (struct metrics_tokens){
+				k->sources[i].source, desk_result_words[r], k->sources[i].results[r]
+			};
+	for (size_t i = 0; i < k->n_audiences; i++) {
+		int64_t left = k->audiences[i].expires - now;
+
+		t->expiries[s->n_expiries++] = (struct metrics_expiry){ k->audiences[i].audience,
+									left > 0 ? (uint64_t)left
+										 : 0 };
+	}
+}
+
 int snapshot_render(struct daemon *d, struct buf *out)
 {
 	_cleanup_free_ struct metrics_decision *decisions = NULL;
@@ -146,12 +176,14 @@ int snapshot_render(struct daemon *d, struct buf *out)
 		.version = ZTA_VERSION,
 	};
 	struct counting counting = { .d = d, .s = &s, .audit = audit };
+	struct tokens tokens;
 	struct utsname u;
 	int r;
 
 	(void)uname(&u); /* fails for a bad pointer only */
 	s.kernel = u.release;
 	memcpy(s.reloads, d->reloads, sizeof(s.reloads));
+	add_tokens(d, &s, &tokens);
 	resolve_check_count(d, s.resolve); /* in the order of enum resolve_state */
 	r = add_decisions(d, &s, &decisions);
 	if (r == 0)

@@ -32,6 +32,23 @@ static void fetch(void *ctx, const struct broker_request *q, const struct worker
 	done(arg, NULL, &f);
 }
 
+/* Nothing is cached where nothing can be fetched. */
+static void list(struct worker_process *p, uint32_t id)
+{
+	const struct worker_entry m = { .head = { WORKER_ENTRY, id }, .last = 1 };
+
+	(void)channel_send(p->channel, &m, -1); /* without a monitor this process ends */
+}
+
+static void test(struct worker_process *p, uint32_t id)
+{
+	const struct worker_told m = { .head = { WORKER_TOLD, id },
+				       .error = -ENOENT,
+				       .text = "this daemon has no source of tokens" };
+
+	(void)channel_send(p->channel, &m, -1); /* as above */
+}
+
 static void listen_on(struct worker_process *p, int fd)
 {
 	int r;
@@ -73,6 +90,12 @@ static void on_message(union worker_message *m, int fd, void *ctx)
 			worker_broker_answer(p->broker, &m->answer);
 		if (fd >= 0)
 			(void)close(fd); /* read, if it was needed */
+		break;
+	case WORKER_LIST:
+		list(p, m->head.id);
+		break;
+	case WORKER_TEST:
+		test(p, m->head.id);
 		break;
 	case WORKER_WHY:
 		if (p->broker)

@@ -224,6 +224,30 @@ static void print_workloads(struct out *o, const struct metrics_snapshot *s)
 		o->r = buf_printf(o->b, "zta_unguarded_seconds %.3f\n", s->unguarded_s);
 }
 
+static void print_tokens(struct out *o, const struct metrics_snapshot *s)
+{
+	static const char *const request[LABELS_MAX] = { "source", "result" };
+	static const char *const expiry[LABELS_MAX] = { "audience" };
+	size_t n = s->n_tokens > s->n_expiries ? s->n_tokens : s->n_expiries;
+	_cleanup_free_ struct series *v = calloc(n + 1, sizeof(*v));
+
+	if (!v) {
+		o->r = -ENOMEM;
+		return;
+	}
+	family(o, "zta_token_requests_total", "counter",
+	       "Requests of workloads for tokens, by where the token was from and the outcome.");
+	for (size_t i = 0; i < s->n_tokens; i++)
+		v[i] = (struct series){ { s->tokens[i].source, s->tokens[i].result },
+					s->tokens[i].count };
+	print_merged(o, "zta_token_requests_total", request, v, s->n_tokens);
+	family(o, "zta_token_expires_seconds", "gauge",
+	       "Seconds for which the token that was given last is good, by audience.");
+	for (size_t i = 0; i < s->n_expiries; i++)
+		v[i] = (struct series){ { s->expiries[i].audience }, s->expiries[i].expires_s };
+	print_merged(o, "zta_token_expires_seconds", expiry, v, s->n_expiries);
+}
+
 static void print_build(struct out *o, const struct metrics_snapshot *s)
 {
 	static const char *const names[LABELS_MAX] = { "version", "kernel" };
@@ -242,6 +266,7 @@ int metrics_render(const struct metrics_snapshot *s, struct buf *out)
 	print_events(&o, s);
 	print_workloads(&o, s);
 	print_maps(&o, s);
+	print_tokens(&o, s);
 	print_build(&o, s);
 	return o.r;
 }

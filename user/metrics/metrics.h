@@ -56,12 +56,28 @@ struct metrics_map {
 	uint64_t entries, capacity;
 };
 
+/* Requests for tokens; strings as above. */
+struct metrics_tokens {
+	const char *source; /* "" when refused before a source was asked */
+	const char *result; /* granted, refused, failed */
+	uint64_t count;
+};
+
+struct metrics_expiry {
+	const char *audience;
+	uint64_t expires_s;
+};
+
 struct metrics_snapshot {
 	/* Several with the same labels are added up; any order. */
 	const struct metrics_decision *decisions;
 	size_t n_decisions;
 	const struct metrics_map *maps;
 	size_t n_maps;
+	const struct metrics_tokens *tokens;
+	size_t n_tokens;
+	const struct metrics_expiry *expiries;
+	size_t n_expiries;
 	bool hooks_effective;
 	enum metrics_mode mode; /* in force: the weakest of document and pause */
 	uint64_t generation;

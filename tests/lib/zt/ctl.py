@@ -18,6 +18,8 @@ ONLINE: dict[str, list[str]] = {
     "workloads": ["workloads"],
     "services": ["services"],
     "names": ["names"],
+    "token list": ["token", "list"],
+    "token test": ["token", "test", "--audience", "api://a"],
     "doctor": ["doctor"],
     "policy apply": ["policy", "apply", "/dev/null"],
     "policy confirm": ["policy", "confirm"],
@@ -98,7 +100,7 @@ def verbs() -> list[str]:
     text = run("--help").stdout
     block = text.split("Verbs:\n")[1].split("\n\n")[0]
     return [
-        re.match(r"  (policy \w+|\w+)", line)[1]  # type: ignore[index]
+        re.match(r"  ((?:policy|token) \w+|\w+)", line)[1]  # type: ignore[index]
         for line in block.splitlines()
     ]
 

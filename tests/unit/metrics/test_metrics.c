@@ -165,14 +165,15 @@ static void every_closed_series_is_there_from_the_start(void **state)
 		"zta_workloads{state=\"uncovered\"}",
 	};
 	static const char *const families[] = {
-		"zta_denials_total",	 "zta_decisions_total",
-		"zta_hooks_effective",	 "zta_mode",
-		"zta_policy_generation", "zta_policy_reloads_total",
-		"zta_policy_expiring",	 "zta_events_lost_total",
-		"zta_events_held",	 "zta_dns_answers_total",
-		"zta_resolve_check",	 "zta_workloads",
-		"zta_unguarded_seconds", "zta_map_entries",
-		"zta_map_capacity",	 "zta_build_info",
+		"zta_denials_total",	     "zta_decisions_total",
+		"zta_hooks_effective",	     "zta_mode",
+		"zta_policy_generation",     "zta_policy_reloads_total",
+		"zta_policy_expiring",	     "zta_events_lost_total",
+		"zta_events_held",	     "zta_dns_answers_total",
+		"zta_resolve_check",	     "zta_workloads",
+		"zta_unguarded_seconds",     "zta_map_entries",
+		"zta_map_capacity",	     "zta_token_requests_total",
+		"zta_token_expires_seconds", "zta_build_info",
 	};
 	struct metrics_snapshot s = { .version = "1", .kernel = "6.1" };
 	struct buf b = {};
@@ -189,6 +190,32 @@ static void every_closed_series_is_there_from_the_start(void **state)
 	assert_int_equal(p.n_seen, sizeof(families) / sizeof(families[0]));
 	for (size_t i = 0; i < p.n_seen; i++)
 		assert_string_equal(p.seen[i], families[i]);
+	buf_free(&b);
+}
+
+static void tokens_are_counted_by_source_and_outcome(void **state)
+{
+	static const struct metrics_tokens tokens[] = { { "imds", "granted", 7 },
+							{ "", "refused", 2 } };
+	static const struct metrics_expiry expiries[] = { { "https://vault.azure.net", 3599 } };
+	struct metrics_snapshot s = { .version = "1",
+				      .kernel = "6.1",
+				      .tokens = tokens,
+				      .n_tokens = 2,
+				      .expiries = expiries,
+				      .n_expiries = 1 };
+	struct buf b = {};
+	struct parsed p;
+
+	assert_int_equal(metrics_render(&s, &b), 0);
+	parse(&p, &b);
+	assert_string_equal(
+		value(&p, "zta_token_requests_total{source=\"imds\",result=\"granted\"}"), "7");
+	assert_string_equal(value(&p, "zta_token_requests_total{source=\"\",result=\"refused\"}"),
+			    "2");
+	assert_string_equal(
+		value(&p, "zta_token_expires_seconds{audience=\"https://vault.azure.net\"}"),
+		"3599");
 	buf_free(&b);
 }
 
@@ -292,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_closed_series_is_there_from_the_start),
+		cmocka_unit_test(tokens_are_counted_by_source_and_outcome),
 		cmocka_unit_test(decisions_are_added_up_by_their_labels),
 		cmocka_unit_test(labels_are_escaped_and_numbers_exact),
 		cmocka_unit_test(rendering_appends),
