@@ -107,6 +107,15 @@ static __always_inline __u32 later(__u32 a, __u32 b)
 	return a > b ? a : b;
 }
 
+/* Does the entry say all of this already? Answers that repeat themselves need no lock. */
+static __always_inline int is_noted(const struct zta_learnt *l, __u64 what, __u32 now, __u32 until)
+{
+	for (__u32 i = 0; i < ZTA_ANSWER_GROUPS; i++)
+		if (l->v[i].what == what)
+			return l->v[i].seen == now && l->v[i].until >= until;
+	return 0;
+}
+
 /*
  * Write one piece of evidence; the oldest gives way. Returns 1: the pattern was not there, or its
  * time was over and verdicts may have been cached since.
@@ -152,8 +161,8 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	struct zta_tables t = {};
 	struct zta_learnt *l;
 	struct lock *lock;
-	__u32 now, until, which;
-	__u64 outside;
+	__u32 now, until, which, known;
+	__u64 outside, what;
 
 	if (!r)
 		return 0;
@@ -166,13 +175,15 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	l = get_entry(&place, workload);
 	if (!l)
 		return 0;
-	now = zta_now_s();
+	now = r->now;
 	until = now + later(r->dns.ttl, ZTA_ANSWER_MIN_S);
 	if (!pattern) {
 		l->other_until = later(l->other_until, until);
 		l->other_seen = now;
 		return 0;
 	}
+	what = ZTA_NAMED(r->dns.question, pattern);
+	known = is_noted(l, what, now, until);
 	which = (place.addr.w[0] ^ place.addr.w[3] ^ (__u32)place.netns) * 0x9e3779b1 >> 24;
 	lock = bpf_map_lookup_elem(&zta_locks, &which);
 	if (!lock)
@@ -181,7 +192,7 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	p = zta_get_pattern(&t, pattern);
 	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &place.addr);
 	outside = p ? p->services & ~(g ? g->fence : 0) : 0;
-	if (note(l, lock, ZTA_NAMED(r->dns.question, pattern), now, until) && p &&
+	if (!known && note(l, lock, what, now, until) && p &&
 	    (outside || (p->flags & ZTA_PATTERN_AI_PUBLIC))) {
 		__u32 word = ZTA_CTL_LEARNT;
 		__u64 *count = bpf_map_lookup_elem(&zta_control, &word);
@@ -247,14 +258,6 @@ __noinline __weak int zta_tell_public(struct __sk_buff *skb, __u32 room, __u32 f
 	return 1;
 }
 
-/* Read the next record: zta_dns_next(). */
-__noinline __weak int zta_next_room(__u32 room)
-{
-	struct zta_room *r = zta_room(room);
-
-	return r ? zta_dns_next(&r->dns) : ZTA_DNS_END;
-}
-
 /* One record. Returns 0 when it was the last; r->seen counts addresses, r->told what was told. */
 __noinline __weak int zta_record(struct __sk_buff *skb, __u32 room, __u32 pattern, __u64 workload)
 {
@@ -263,7 +266,7 @@ __noinline __weak int zta_record(struct __sk_buff *skb, __u32 room, __u32 patter
 
 	if (!r)
 		return 0;
-	step = zta_next_room(room);
+	step = zta_dns_next(&r->dns);
 	if (step == ZTA_DNS_BAD)
 		r->result = ZTA_STAT_DNS_MALFORMED;
 	if (step == ZTA_DNS_BAD || step == ZTA_DNS_END)
@@ -315,16 +318,18 @@ __noinline __weak __u64 zta_take_query(struct __sk_buff *skb, __u32 room)
 	struct zta_room *r = zta_room(room);
 	struct zta_query_key key = {};
 	struct zta_query *q;
-	__u64 workload;
+	__u64 workload, now;
 
 	if (!r)
 		return 0;
+	now = bpf_ktime_get_boot_ns();
+	r->now = now / NS_PER_S;
 	key.cookie = bpf_get_socket_cookie(skb);
 	key.name = r->dns.question;
 	key.id = r->dns.id;
 	key.type = r->dns.type;
 	q = bpf_map_lookup_elem(&zta_queries, &key);
-	if (!q || bpf_ktime_get_ns() - q->sent > ZTA_QUERY_S * NS_PER_S)
+	if (!q || now - q->sent > ZTA_QUERY_S * NS_PER_S)
 		return 0;
 	if (is_forged(skb, r, q->by_lo))
 		return 0;

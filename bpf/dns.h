@@ -106,8 +106,5 @@ __noinline __weak int zta_keep_text(__u32 room)
 /* query.bpf.c: note the queries of a packet to a resolver. Returns 0: one may not be asked. */
 int zta_query(struct __sk_buff *skb, __u32 room);
 
-/* answer.bpf.c: the next record of the room's message, enum zta_dns_step */
-int zta_next_room(__u32 room);
-
 /* answer.bpf.c: learn what a packet of a resolver says. */
 int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns);

@@ -60,7 +60,7 @@ __noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32
 	key.id = r->dns.id;
 	key.type = r->dns.type;
 	value.workload = r->who.key;
-	value.sent = bpf_ktime_get_ns();
+	value.sent = bpf_ktime_get_boot_ns();
 	value.by_lo = skb->ifindex == LOOPBACK_IFINDEX;
 	bpf_map_update_elem(&zta_queries, &key, &value, BPF_ANY);
 	return 1;

@@ -61,6 +61,7 @@ struct zta_room {
 	__u16 result;	  /* answer.bpf.c: enum zta_stat */
 	__u32 proxies;	  /* of the destination: mask */
 	__u32 message_at; /* of dns.m in the packet */
+	__u32 now;	  /* answer.bpf.c: CLOCK_BOOTTIME s, read once for a message */
 	struct zta_dns dns;
 };
 

@@ -99,6 +99,6 @@ _Static_assert(sizeof(struct zta_query_key) == 24, "layout");
 
 struct zta_query {
 	__u64 workload; /* key in the workload map */
-	__u64 sent;	/* CLOCK_MONOTONIC ns */
+	__u64 sent;	/* CLOCK_BOOTTIME ns */
 	__u64 by_lo;	/* 1 = it left through lo, and so its answer may come */
 };
