@@ -3,7 +3,7 @@
 
 KERNELS_DIR := build/kernels
 KERNELS_BIN := $(addprefix $(B)/tests/helpers/,talk run_in uring rewrite weigh)
-BENCH_BIN := $(B)/tests/bench/flow
+BENCH_BIN := $(addprefix $(B)/tests/bench/,flow lookup)
 
 .PHONY: bench kernels soak
 SOAK_SECONDS ?= 3600
@@ -20,7 +20,10 @@ kernels: all $(BPFTEST_BIN) $(KERNELS_BIN) ## Test on 5.10, 6.1, 6.12 and the ne
 	@tools/deps kernels
 	@tests/kernels/run $(KERNELS_DIR) $(B) $(BPFTEST_BIN)
 
-$(BENCH_BIN): $(B)/tests/bench/%: tests/bench/%.c tests/bench/message.c tests/bench/message.h | deps-check
+BENCH_PARTS := lane message
+
+$(BENCH_BIN): $(B)/tests/bench/%: tests/bench/%.c $(BENCH_PARTS:%=tests/bench/%.c) \
+		$(BENCH_PARTS:%=tests/bench/%.h) | deps-check
 	$(call say,BENCH,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -o $@

@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import lookups
 import names
 from lab import ALLOWED, PORT, PRIVATE_LINK, REFUSED, VARIANTS
 from lab import Lab, Pair, added, measure, middle, policy, variants
@@ -132,6 +133,7 @@ def run(report: Report, rounds: int) -> None:
                 ["ratio"] + [f"{s / speed['none']:.3f}" for s in speed.values()],
             ],
         )
+        lookups.run(report, lab, rounds)  # adds to the rules of the other namespaces
         costs = resources(report, lab)
         budgets(report, took, worst, costs)
         names.budgets(report, named)

@@ -38,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lane.h"
 #include "message.h"
 
 #define PORT	   443
@@ -65,58 +66,10 @@ struct bench {
 	uint8_t message[MESSAGE_MAX];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void join_netns(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(fd);
-}
-
-static void join_cgroup(const char *dir)
-{
-	char path[4096];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		err(1, "%s", path);
-	close(fd);
-}
-
-static int new_socket(int type)
-{
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		err(1, "socket");
-	return fd;
-}
-
 static void no_delay(int fd)
 {
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)))
 		err(1, "TCP_NODELAY");
-}
-
-/* A reset at close: no TIME_WAIT, so the ports last. */
-static void close_hard(int fd)
-{
-	struct linger l = { .l_onoff = 1 };
-
-	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)))
-		err(1, "SO_LINGER");
-	close(fd);
 }
 
 static void serve(struct bench *b, int type)
@@ -347,13 +300,6 @@ static void prepare(const struct mode *m, struct bench *b, char **argv)
 		attach(b);
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 struct result {
 	uint64_t p50, p99, mean;
 };
@@ -364,7 +310,7 @@ static struct result summary(uint64_t *took, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		sum += took[i];
-	qsort(took, count, sizeof(*took), compare);
+	sort_times(took, count);
 	return (struct result){ took[count / 2], took[count * PERCENTILE / 100], sum / count };
 }
 

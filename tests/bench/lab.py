@@ -24,6 +24,7 @@ HOOKS = ("connect4", "connect6", "sendmsg4", "sendmsg6", "sock_create", "sock_op
 )
 VARIANTS = ("none", "floor", "zta", "nft")
 RESOLVERS = [f"10.53.0.{i + 1}" for i in range(len(VARIANTS))]  # one for each lane
+FRESH = [f"172.{i}.0.0/16" for i in range(16, 20)]  # flow.c
 FLOOR_PROGRAMS = BUILD / "bench" / "empty.bpf.o"
 FLOW = BUILD / "tests" / "bench" / "flow"
 
@@ -49,7 +50,7 @@ def policy(count: int, rules: int = 0) -> dict:
             {
                 "name": "openai",
                 "preset": "azure-openai",
-                "private_link": ["10.20.0.0/24", *(f"172.{i}.0.0/16" for i in range(16, 20))],
+                "private_link": ["10.20.0.0/24", *FRESH],
                 "ports": [f"{PORT}-{PORT + len(VARIANTS) - 1}"],  # one for each lane
                 "require_resolution": False,
             }
