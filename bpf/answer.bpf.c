@@ -15,24 +15,11 @@
  * matches makes its addresses ordinary ones as well (shared). When an address becomes a public AI's
  * or lies outside the fence of the service that was asked for, cached verdicts end.
  */
+#include "asked.h"
 #include "dns.h"
 #include "peers.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define NS_PER_S 1000000000ULL
-
-/* Locks of learnt entries, by a hash of the place: an LRU's values can have none of their own. */
-#define LOCKS 256
-struct lock {
-	struct bpf_spin_lock lock;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LOCKS);
-	__type(key, __u32);
-	__type(value, struct lock);
-} zta_locks ZTA_MAP;
 
 /*
  * Workloads in unknown namespaces. New entries: a bucket that fills at ZTA_OTHERS_RATE. Kernel.
@@ -75,7 +62,7 @@ static __always_inline int take_token(__u64 workload)
 	if (!b)
 		return 0;
 	bpf_spin_lock(&b->lock);
-	more = (now - b->filled) / (NS_PER_S / ZTA_OTHERS_RATE);
+	more = (now - b->filled) / (ZTA_NS_PER_S / ZTA_OTHERS_RATE);
 	if (more) {
 		b->left = more + b->left > ZTA_OTHERS_BURST ? ZTA_OTHERS_BURST : more + b->left;
 		b->filled = now;
@@ -120,7 +107,7 @@ static __always_inline int is_noted(const struct zta_learnt *l, __u64 what, __u3
  * Write one piece of evidence; the oldest gives way. Returns 1: the pattern was not there, or its
  * time was over and verdicts may have been cached since.
  */
-static __always_inline int note(struct zta_learnt *l, struct lock *lock, __u64 what, __u32 now,
+static __always_inline int note(struct zta_learnt *l, struct zta_lock *lock, __u64 what, __u32 now,
 				__u32 until)
 {
 	__u32 cell = 0, oldest = 0xffffffff, fresh = 1;
@@ -160,7 +147,7 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	struct zta_addr inside;
 	struct zta_tables t = {};
 	struct zta_learnt *l;
-	struct lock *lock;
+	struct zta_lock *lock;
 	__u32 now, until, which, known;
 	__u64 outside, what;
 
@@ -185,7 +172,7 @@ __noinline __weak int zta_learn(__u32 room, __u32 pattern, __u64 workload)
 	what = ZTA_NAMED(r->dns.question, pattern);
 	known = is_noted(l, what, now, until);
 	which = (place.addr.w[0] ^ place.addr.w[3] ^ (__u32)place.netns) * 0x9e3779b1 >> 24;
-	lock = bpf_map_lookup_elem(&zta_locks, &which);
+	lock = zta_lock_of(which);
 	if (!lock)
 		return 0;
 	t.slot = r->slot;
@@ -298,44 +285,15 @@ static __always_inline int read_records(struct __sk_buff *skb, __u32 room, struc
 }
 
 /*
- * Through lo, but from no address of the machine, and the query took another way (its administrator
- * may send queries to a proxy on lo): by somebody who may send from any address.
+ * Through lo, but from no address of the machine: by somebody who may send from any address, unless
+ * the query went that way too (the machine's administrator may send queries to a proxy on lo).
  */
-static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_room *r, __u64 by_lo)
+static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_room *r)
 {
 	struct zta_local_key local = { .netns = r->c.netns, .addr = r->wire };
 
-	return !by_lo && skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&r->wire) &&
+	return skb->ifindex == LOOPBACK_IFINDEX && !zta_is_loopback(&r->wire) &&
 	       !bpf_map_lookup_elem(&zta_local, &local);
-}
-
-/*
- * The workload that asked what the room's message answers, 0 = nobody. The first answer is the one
- * that is read, as by the client.
- */
-__noinline __weak __u64 zta_take_query(struct __sk_buff *skb, __u32 room)
-{
-	struct zta_room *r = zta_room(room);
-	struct zta_query_key key = {};
-	struct zta_query *q;
-	__u64 workload, now;
-
-	if (!r)
-		return 0;
-	now = bpf_ktime_get_boot_ns();
-	r->now = now / NS_PER_S;
-	key.cookie = bpf_get_socket_cookie(skb);
-	key.name = r->dns.question;
-	key.id = r->dns.id;
-	key.type = r->dns.type;
-	q = bpf_map_lookup_elem(&zta_queries, &key);
-	if (!q || now - q->sent > ZTA_QUERY_S * NS_PER_S)
-		return 0;
-	if (is_forged(skb, r, q->by_lo))
-		return 0;
-	workload = q->workload;
-	bpf_map_delete_elem(&zta_queries, &key);
-	return workload;
 }
 
 __noinline __weak int zta_answer_message(struct __sk_buff *skb, __u32 room, __u32 at, __u32 len)
@@ -350,7 +308,7 @@ __noinline __weak int zta_answer_message(struct __sk_buff *skb, __u32 room, __u3
 		return ZTA_STAT_DNS_MALFORMED;
 	if (!(r->dns.flags & ZTA_DNS_QR))
 		return ZTA_STAT_DNS_IGNORED;
-	workload = zta_take_query(skb, room);
+	workload = zta_take_asked(skb, room, is_forged(skb, r));
 	if (!workload || !zta_who_key(&r->who, workload, r->slot))
 		return ZTA_STAT_DNS_IGNORED;
 	pattern = zta_name_find(room, ZTA_NAMES_ALL, 0);

@@ -11,6 +11,7 @@
  * a response, a query over TCP that is not whole in its segment) is refused for them as well, and
  * leaves unnoted for others.
  */
+#include "asked.h"
 #include "dns.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -39,8 +40,6 @@ static __always_inline int refuse(struct __sk_buff *skb, __u32 room, struct zta_
 __noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32 at, __u32 len)
 {
 	struct zta_room *r = zta_room(room);
-	struct zta_query_key key = {};
-	struct zta_query value = {};
 	__u32 listed;
 
 	if (!r)
@@ -51,18 +50,11 @@ __noinline __weak int zta_query_message(struct __sk_buff *skb, __u32 room, __u32
 	    (r->dns.flags & ZTA_DNS_QR))
 		return !listed || refuse(skb, room, r, ZTA_REASON_MALFORMED);
 	r->c.name = r->dns.hash;
-	key.name = r->dns.hash;
 	if (listed && !zta_may_ask(room, r->who.profile)) {
 		zta_keep_text(room);
 		return refuse(skb, room, r, ZTA_REASON_NAME_NOT_ALLOWED);
 	}
-	key.cookie = bpf_get_socket_cookie(skb);
-	key.id = r->dns.id;
-	key.type = r->dns.type;
-	value.workload = r->who.key;
-	value.sent = bpf_ktime_get_boot_ns();
-	value.by_lo = skb->ifindex == LOOPBACK_IFINDEX;
-	bpf_map_update_elem(&zta_queries, &key, &value, BPF_ANY);
+	zta_keep_asked(skb, room);
 	return 1;
 }
 

@@ -11,7 +11,7 @@
 
 #include "zta_policy.h"
 
-#define ZTA_SOCK_LAYOUT 3 /* version of struct zta_sock alone */
+#define ZTA_SOCK_LAYOUT 4 /* version of struct zta_sock alone */
 
 #define ZTA_SOCK_BORN	 (1U << 0) /* seen by sock_create */
 #define ZTA_SOCK_ADOPTED (1U << 1) /* marked by the daemon: older than the programs */
@@ -29,6 +29,17 @@
 #define ZTA_WATCH_STREAM (1U << 1) /* the first bytes: ClientHello, proxy request */
 
 #define ZTA_CALLED_LAST ((__u64)1 << 62) /* called_time of connect: until the next call */
+
+/* A DNS query that waits for its answer. */
+#define ZTA_SOCK_QUERIES 2 /* A and AAAA; more are kept in zta_queries */
+struct zta_asked {
+	__u64 what;	/* ZTA_NAMED(hash of the name, id as on the wire); 0 = free */
+	__u64 workload; /* key in the workload map */
+	__u32 sent;	/* CLOCK_BOOTTIME s */
+	__u16 type;	/* host byte order */
+	__u16 by_lo;	/* 1 = it left through lo, and so its answer may come */
+};
+_Static_assert(sizeof(struct zta_asked) == 24, "layout");
 
 /*
  * Zero where unknown. Threads that share a socket, and packets that come in meanwhile, write here
@@ -61,8 +72,9 @@ struct zta_sock {
 	__u32 pid;		  /* of the maker or last caller, host pid namespace */
 	__u32 uid;
 	char comm[ZTA_COMM_LEN];
+	struct zta_asked asked[ZTA_SOCK_QUERIES]; /* under a lock of zta_locks */
 };
-_Static_assert(sizeof(struct zta_sock) == 200, "layout");
+_Static_assert(sizeof(struct zta_sock) == 248, "layout");
 
 /*
  * LRU hash: the latest UDP peers of closed profiles' sockets -> CLOCK_MONOTONIC ns. With
