@@ -97,7 +97,10 @@ static bool read_fields(const struct http_head *h, struct broker_request *q)
 				   "X-IDENTITY-HEADER is missing, empty or not alone");
 		return true;
 	}
-	if (!metadata || strcmp(metadata, "true") || http_field_count(h, "Metadata") > 1)
+	if (!metadata) /* how SDKs find out whether IMDS is there at all */
+		return refuse(q, 400, BROKER_PROBE, "bad_request_102",
+			      "Required metadata header not specified");
+	if (strcmp(metadata, "true") || http_field_count(h, "Metadata") > 1)
 		return bad(q, "bad_request_102", "Required metadata header not specified");
 	return true;
 }

@@ -17,6 +17,8 @@ struct http_head;
 #define BROKER_WHY_PATH	    "/why"
 #define BROKER_SELECTED_MAX 255 /* octets of an identity that was asked for */
 
+#define BROKER_PROBE "probe" /* reason of a request without Metadata, as SDKs make one first */
+
 enum broker_what { BROKER_TOKEN, BROKER_WHY, BROKER_REFUSED };
 enum broker_shape { BROKER_SHAPE_IMDS, BROKER_SHAPE_APP };
 enum broker_selector {

@@ -86,6 +86,8 @@ json_t *desk_record(struct daemon *d, const struct desk_case *c)
 
 	if (!members)
 		return NULL;
-	(void)record_note(RECORD_TOKEN, word(c), ctx, members, &record); /* NULL is counted */
+	if (c->reason == BROKER_REQUEST && str_eq(c->said, BROKER_PROBE))
+		(void)json_object_set_new(members, "probe", json_true()); /* else it looks worse */
+	(void)record_note(RECORD_TOKEN, word(c), ctx, members, &record);  /* NULL is counted */
 	return record;
 }

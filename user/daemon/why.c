@@ -83,7 +83,8 @@ static bool is_denial(const json_t *record)
 {
 	const char *verdict = json_string_value(json_object_get(record, "verdict"));
 
-	return str_eq(verdict, "deny") || str_eq(verdict, "audit");
+	return (str_eq(verdict, "deny") || str_eq(verdict, "audit")) &&
+	       !json_is_true(json_object_get(record, "probe"));
 }
 
 void why_note(struct why *w, const json_t *record)

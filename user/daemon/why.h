@@ -18,7 +18,7 @@ struct why;
 struct why *why_new(void); /* NULL without memory */
 void why_free(struct why *w);
 
-/* Take down a record of the journal, if it is a denial (audit too) of a workload. */
+/* Take down a record of the journal, if it is a denial (audit too) of a workload; no probe. */
 void why_note(struct why *w, const json_t *record);
 
 /*

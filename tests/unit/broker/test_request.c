@@ -150,6 +150,13 @@ static void fields_that_browsers_and_proxies_do_not_send(void **state)
 	refused("/why", "X-Forwarded-For: 1.2.3.4\r\n", 400, "invalid_request");
 }
 
+static void a_probe_is_told_apart(void **state)
+{
+	assert_string_equal(read_it("GET", IMDS QUERY, "").refusal.reason, "probe");
+	assert_string_equal(read_it("GET", IMDS QUERY, "Metadata: 1\r\n").refusal.reason,
+			    "bad-request");
+}
+
 static void verbs_other_than_get(void **state)
 {
 	static const char *const verbs[] = { "POST", "HEAD", "PUT", "OPTIONS", "get", "DELETE" };
@@ -211,6 +218,7 @@ int main(void)
 		cmocka_unit_test(the_shape_of_app_service),
 		cmocka_unit_test(tricks_with_the_path),
 		cmocka_unit_test(fields_that_browsers_and_proxies_do_not_send),
+		cmocka_unit_test(a_probe_is_told_apart),
 		cmocka_unit_test(verbs_other_than_get),
 		cmocka_unit_test(queries),
 		cmocka_unit_test(lengths_hold_at_n_and_not_at_n_plus_1),
