@@ -44,7 +44,7 @@ def ztad(world, cgroups, resolver):
 @pytest.fixture(scope="module")
 def proxy(world):
     """Takes what comes to the proxy's port, and echoes it."""
-    world.pe.serve(PROXY_PORT)
+    world.port_of(PROXY_PORT)
 
 
 class Client:
