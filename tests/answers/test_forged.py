@@ -261,6 +261,23 @@ def test_the_honest_answer_is_believed(table):
     assert table.opens()
 
 
+def test_many_questions_of_one_socket_wait_at_once(table):
+    asked = [(table.ask(real.fresh(ZONE)), fresh_private()) for _ in range(5)]
+    for query, address in reversed(asked):
+        table.say(reply_to(query, address))
+        assert table.opens(address)
+
+
+@pytest.mark.parametrize("waiting", (0, 2))
+def test_a_second_answer_is_not_believed(table, waiting):
+    for _ in range(waiting):
+        table.ask(real.fresh(ZONE))
+    query, second = table.ask(), fresh_private()
+    table.say(reply_to(query, table.address))
+    table.say(reply_to(query, second))
+    assert table.opens() and not table.opens(second)
+
+
 def test_forged_through_lo_from_the_resolvers_address(world, ztad, troupe, table):
     """IP_TRANSPARENT lends any address to who may; what it says goes through lo."""
     free = troupe.get("open")
