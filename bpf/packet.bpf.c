@@ -66,8 +66,9 @@ static __always_inline int is_plain6(struct __sk_buff *skb, struct zta_addr *to,
 	return ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP;
 }
 
-/* A packet whose verdict the socket's note has already? */
-static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_sock *st, __u64 epoch)
+/* A packet whose verdict the socket's note has already, with this to look at? */
+static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_sock *st, __u32 watch,
+				     __u64 epoch)
 {
 	struct zta_addr to = {};
 	__u16 port = 0;
@@ -76,7 +77,7 @@ static __always_inline int is_judged(struct __sk_buff *skb, const struct zta_soc
 					       : !is_plain6(skb, &to, &port))
 		return 0;
 	return port == st->wire_port && zta_same_addr(&to, &st->wire) &&
-	       st->judged == zta_tie(&to, ZTA_WATCHED(port, st->watch), epoch);
+	       st->judged == zta_tie(&to, ZTA_WATCHED(port, watch), epoch);
 }
 
 /* A listener on the local port: this connection was opened by the peer (or is older than us). */
@@ -324,6 +325,20 @@ __noinline __weak int zta_judge_packet(struct __sk_buff *skb, __u32 room, __u64 
 	return 1;
 }
 
+/*
+ * What is looked at in an allowed packet: by what was called, and by where it goes. Another thread
+ * may have called somebody else with the same socket since.
+ */
+static __always_inline __u8 watch_of(const struct zta_room *r, const struct zta_sock *st)
+{
+	__u8 watch = zta_watch_of(&r->c.ask, r->c.verdict.reason, st && (st->flags & ZTA_SOCK_READ));
+
+	if (!watch && r->wire_port == ZTA_PORT_DNS &&
+	    (r->c.ask.proto == IPPROTO_UDP || r->c.ask.proto == IPPROTO_TCP))
+		return ZTA_WATCH_DNS;
+	return watch;
+}
+
 /* @return PASS or DROP */
 static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct zta_room *r,
 				 struct zta_sock *st, __u64 epoch)
@@ -357,7 +372,7 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct zta_r
 		return DROP;
 	if (st && (r->seen & SEEN_PLAIN) && !(c->verdict.flags & ZTA_VERDICT_WEAKENED) &&
 	    (c->ask.proto == IPPROTO_TCP || c->verdict.reason != ZTA_REASON_INBOUND)) {
-		watch = zta_watch_of(&c->ask, c->verdict.reason, st->flags & ZTA_SOCK_READ);
+		watch = watch_of(r, st);
 		st->judged = 0;
 		if (c->ask.proto == IPPROTO_TCP && c->used)
 			st->sticky = c->used;
@@ -382,20 +397,18 @@ int zta_egress(struct __sk_buff *skb)
 	if (!sk)
 		return PASS;
 	st = bpf_sk_storage_get(&zta_sockets, sk, 0, 0);
-	judged = st && st->judged && is_judged(skb, st, epoch);
-	if (judged && !st->watch)
+	/* once: a thread that sends elsewhere may change it at any time */
+	watch = st ? *(volatile __u8 *)&st->watch : 0;
+	judged = st && st->judged && is_judged(skb, st, watch, epoch);
+	if (judged && !watch)
 		return PASS;
 	r = zta_room_take(&room);
 	if (!r)
 		return DROP;
 	r->slot = epoch & 1;
-	if (judged) {
-		watch = st->watch;
-	} else {
+	if (!judged) {
 		verdict = judge(skb, room, r, st, epoch);
-		watch = r->seen & SEEN_PASS ? 0
-					    : zta_watch_of(&r->c.ask, r->c.verdict.reason,
-							   st && (st->flags & ZTA_SOCK_READ));
+		watch = r->seen & SEEN_PASS ? 0 : watch_of(r, st);
 		__builtin_memset(&r->c, 0, sizeof(r->c));
 	}
 	if (verdict == PASS && watch == ZTA_WATCH_DNS)

@@ -76,3 +76,17 @@ __noinline __weak __u64 zta_payload(struct __sk_buff *skb)
 	return at | (proto == IPPROTO_TCP ? ZTA_PAYLOAD_TCP : 0) |
 	       (__u64)(end - at > 0xffff ? 0xffff : end - at) << 16 | (__u64)ports << 32;
 }
+
+#define ZTA_TCP_SYN 0x02
+#define ZTA_TCP_URG 0x20
+
+/* Sequence number and flags of a TCP packet: flags | seq << 32; 0 = cannot be read */
+__noinline __weak __u64 zta_tcp_head(struct __sk_buff *skb)
+{
+	__u32 at = zta_transport(skb) & 0xffff;
+	__u8 h[14];
+
+	if (bpf_skb_load_bytes(skb, at, h, sizeof(h)) < 0)
+		return 0;
+	return (__u64)((__u32)h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7]) << 32 | h[13] | 0x100;
+}

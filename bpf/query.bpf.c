@@ -8,8 +8,9 @@
  * A query is known by (socket, name, id, type), never by address: NAT may stand behind us. Profiles
  * with dns.names "listed" ask for names of their trie, or for these followed by a search suffix;
  * anything else is refused here, before it carries data out. What cannot be read (not one question,
- * a response, a query over TCP that is not whole in its segment) is refused for them as well, and
- * leaves unnoted for others.
+ * a response, a query over TCP that is not whole in its segment, several datagrams in one packet,
+ * urgent data, which the resolver's stream lacks) is refused for them as well, and leaves unnoted
+ * for others.
  */
 #include "asked.h"
 #include "dns.h"
@@ -86,8 +87,21 @@ __noinline __weak int zta_asks_resolver(struct __sk_buff *skb, __u32 room)
 	if (g && (g->flags & ZTA_PREFIX_RESOLVER))
 		return 1;
 	zta_destination(skb, &r->wire);
+	r->c.ask.addr = r->wire;
 	g = zta_get_prefix(&t, ZTA_SCOPE_GLOBAL, &r->wire);
 	return g && (g->flags & ZTA_PREFIX_RESOLVER);
+}
+
+/* Where its messages stand, as zta_payload() says it; 0 = they cannot be read. */
+static __always_inline __u64 messages_of(struct __sk_buff *skb, __u32 protocol)
+{
+	__u64 payload = zta_payload(skb);
+
+	if (protocol != IPPROTO_TCP)
+		return skb->gso_segs > 1 ? 0 : payload;
+	if (ZTA_PAYLOAD_LEN(payload) && (zta_tcp_head(skb) & ZTA_TCP_URG))
+		return 0;
+	return payload;
 }
 
 __noinline int zta_query(struct __sk_buff *skb, __u32 room)
@@ -109,21 +123,21 @@ __noinline int zta_query(struct __sk_buff *skb, __u32 room)
 	if (st) {
 		r->c.netns = st->netns;
 		r->c.ask.addr = st->called; /* the resolver */
-		r->c.ask.port = st->called_port;
+		r->c.ask.port = ZTA_PORT_DNS;
 		if (!zta_asks_resolver(skb, room))
 			return 1; /* anybody on loopback */
 		st->flags |= ZTA_SOCK_ASKED;
 	}
-	payload = zta_payload(skb);
+	r->c.ask.proto = sk->protocol;
+	r->c.flags |= sk->protocol == IPPROTO_TCP ? ZTA_EVENT_CUT : 0;
+	payload = messages_of(skb, sk->protocol);
 	at = ZTA_PAYLOAD_AT(payload);
 	left = ZTA_PAYLOAD_LEN(payload);
-	if (!payload) /* options, fragments: cannot be read */
+	if (!payload)
 		return !(r->seen & ZTA_SEEN_LISTED) || refuse(skb, room, r, ZTA_REASON_MALFORMED);
-	r->c.ask.proto = sk->protocol;
 	r->c.sport = ZTA_PAYLOAD_SPORT(payload);
 	if (sk->protocol != IPPROTO_TCP)
 		return zta_query_message(skb, room, at, left);
-	r->c.flags |= ZTA_EVENT_CUT;
 	for (int i = 0; i < ZTA_DNS_MESSAGES && left; i++) {
 		__u8 size[2];
 		__u32 len;

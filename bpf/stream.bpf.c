@@ -72,20 +72,6 @@ __noinline __weak __u32 zta_stream_run(struct __sk_buff *skb, __u32 at, __u32 en
 	return at;
 }
 
-/* Its sequence number and flags: flags | seq << 32; 0 = cannot be read */
-__noinline __weak __u64 zta_tcp_head(struct __sk_buff *skb)
-{
-	__u32 at = zta_transport(skb) & 0xffff;
-	__u8 h[14];
-
-	if (bpf_skb_load_bytes(skb, at, h, sizeof(h)) < 0)
-		return 0;
-	return (__u64)((__u32)h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7]) << 32 | h[13] | 0x100;
-}
-
-#define TCP_SYN 0x02
-#define TCP_URG 0x20
-
 /* No more is read of this connection: packets pass by the cached verdict, if there is one. */
 static __always_inline int end(struct bpf_sock *sk, struct zta_sock *st)
 {
@@ -171,7 +157,7 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 	at = ZTA_PAYLOAD_AT(payload);
 	to = at + ZTA_PAYLOAD_LEN(payload);
 	seq = head >> 32;
-	if (head & TCP_SYN) {
+	if (head & ZTA_TCP_SYN) {
 		if (!begin(sk, r, ++seq))
 			return give_up(skb, room, sk, st);
 	}
@@ -191,7 +177,7 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 		return r->seen & ZTA_SEEN_CLOSED ? 0 : end(sk, st); /* a hole before it */
 	if ((__s32)(seq + (to - at) - s->next) <= 0)
 		return 1; /* sent again */
-	if (head & TCP_URG)
+	if (head & ZTA_TCP_URG)
 		return give_up(skb, room, sk, st);
 	at += s->next - seq;
 	for (int i = 0; i < GOES; i++) {

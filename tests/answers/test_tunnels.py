@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import struct
+import subprocess
 
 import dns.message
 import pytest
@@ -15,10 +16,12 @@ from zt import packet
 from zt import resolvers as real
 from zt import world as w
 from zt.answers import fresh_private
-from zt.sh import wait_for
+from zt.puppet import run_in_args
+from zt.sh import PYTHON, wait_for
 
 ZONE = "openai.azure.com"
 IP_OPTIONS = 4
+UDP_SEGMENT = 103
 
 
 def tunnel(kind: str = "NULL") -> bytes:
@@ -149,6 +152,26 @@ def in_fragments(p):
     udp(p).sendto(tunnel() + os.urandom(3000), (r.ADDRESS, 53))
 
 
+@way(reason="malformed")
+def many_in_one_send(p):
+    """UDP_SEGMENT: the kernel cuts them apart when every program has run."""
+    s, data = udp(p), tunnel()
+    s.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(data))
+    s.sendto(listed_query().ljust(len(data), b"\0") + data, (r.ADDRESS, 53))
+
+
+@way()
+def from_who_got_an_answer_to_another(p):
+    """A socket that the resolver seems to have called first (row 2): it shares its port."""
+    asks, gets = udp(p), udp(p)
+    for s in (asks, gets):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((w.MACHINE_PE, asks.getsockname()[1]))
+    asks.sendto(listed_query(), (r.ADDRESS, 53))
+    gets.recv(4096)
+    gets.sendto(tunnel(), (r.ADDRESS, 53))
+
+
 @way(tcp=True)
 def by_tcp(p, s):
     s.sendall(framed(tunnel()))
@@ -170,6 +193,12 @@ def by_tcp_the_length_alone(p, s):
 @way(tcp=True, reason="malformed")
 def by_tcp_more_than_is_looked_at(p, s):
     s.sendall(framed(*(listed_query() for _ in range(4)), tunnel()))
+
+
+@way(tcp=True, reason="malformed")
+def by_tcp_with_an_urgent_octet(p, s):
+    """The resolver's stream lacks it: it reads other messages than we do."""
+    s.send(framed(listed_query()), socket.MSG_OOB)
 
 
 class Wire:
@@ -308,3 +337,37 @@ def test_a_long_name_and_127_labels(world, ztad, troupe, resolver):
         s.close()
     with pytest.raises(PermissionError):
         p.udp().sendto(dns.message.make_query(other, "A").to_wire(), (r.ADDRESS, r.PORT))
+
+
+# two processes, one socket: what one is allowed shall not carry what the other sends
+_RACE = """
+import os, socket, sys, time
+address, seconds = sys.argv[1], float(sys.argv[2])
+query = bytes.fromhex(sys.argv[3])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + seconds
+other = os.fork()
+to = (address, 53) if other else ("127.0.0.1", 9)
+while time.monotonic() < end:
+    for _ in range(100):
+        try:
+            s.sendto(query, to)
+        except OSError:
+            pass
+if not other:
+    os._exit(0)
+os.waitpid(other, 0)
+"""
+
+
+def test_a_socket_that_two_share(world, ztad, troupe, wire):
+    query = dns.message.make_query("data.t.example.org", "A").to_wire()
+    subprocess.run(
+        [
+            *run_in_args(troupe.group("listed"), world.machine.path), PYTHON, "-S", "-E", "-c",
+            _RACE, r.ADDRESS, "4", query.hex(),
+        ],
+        check=True, timeout=30,
+    )  # fmt: skip
+    leaked = [p for p in wire.carried() if b"\x07example\x03org" in p]
+    assert not leaked
