@@ -2,6 +2,7 @@
 """Fixtures of all black-box tests. They run as root and touch nothing but what they made."""
 
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from zt.world import World
 def pytest_configure():
     if os.geteuid() != 0:
         raise pytest.UsageError("these tests make namespaces and cgroups: run them as root")
+    # servers on each port that a test used, puppets, daemons: a long run has many open
+    hard = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 16)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 16, hard))
     # a terminated run cleans up as an interrupted one does
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
