@@ -291,3 +291,11 @@ def test_counts(call, ztad):
     assert status["tokens"]["refused"] == before + 1
     assert status["broker"] == LISTEN
     assert status["worker"]["ready"] is True
+
+
+def test_doctor_tells_of_broker_and_worker(ztad):
+    checks = {c["check"]: c for c in ztad.get("doctor")}
+    assert checks["broker"]["ok"] is True
+    assert LISTEN in checks["broker"]["detail"]
+    assert "runs as" in checks["worker"]["detail"]
+    assert checks["worker"]["required"] is False

@@ -10,6 +10,7 @@
 #include "daemon/api.h"
 #include "daemon/daemon.h"
 #include "daemon/inforce.h"
+#include "daemon/worker.h"
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
 #include "kern/probe.h"
@@ -152,6 +153,40 @@ int api_services(struct control_req *req, void *ctx)
 	return 0;
 }
 
+static int add_check(json_t *list, const char *name, bool ok, const char *detail)
+{
+	return json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s}", "check", name, "ok",
+						     ok, "required", false, "detail", detail));
+}
+
+/* Can workloads have tokens? Required by nothing: a machine may have none that ask. */
+static int add_identity(struct daemon *d, json_t *list)
+{
+	const struct policy_brief *b = d->inforce->brief;
+	bool listens = d->broker_fd >= 0, wanted = false;
+	struct worker_state w;
+	char text[160];
+	int r;
+
+	for (size_t i = 0; b && i < b->n_profiles; i++)
+		wanted |= b->profiles[i].broker;
+	worker_state(d, &w);
+	if (listens)
+		(void)snprintf(text, sizeof(text), "listens on %s", d->broker_address);
+	else
+		(void)snprintf(text, sizeof(text), "does not listen: %s",
+			       wanted ? "profiles with \"imds\": \"broker\" get no tokens"
+				      : "no profile needs it");
+	r = add_check(list, "broker", listens || !wanted, text);
+	if (!w.ready)
+		(void)snprintf(text, sizeof(text), "not ready, it is being started");
+	else
+		(void)snprintf(text, sizeof(text), "runs as '%s', restarted %llu times%s", w.user,
+			       (unsigned long long)w.restarts,
+			       w.fallback ? "; its own user is missing, it shares the uid" : "");
+	return r < 0 ? r : add_check(list, "worker", w.ready && !w.fallback, text);
+}
+
 int api_doctor(struct control_req *req, void *ctx)
 {
 	struct host_check v[KERN_CHECKS_MAX];
@@ -167,6 +202,10 @@ int api_doctor(struct control_req *req, void *ctx)
 			json_decref(list);
 			list = NULL;
 		}
+	if (list && add_identity(d, list) < 0) {
+		json_decref(list);
+		list = NULL;
+	}
 	if (!list)
 		return -ENOMEM;
 	control_reply(req, 200, list);
