@@ -111,6 +111,32 @@ def test_the_table_is_sorted_and_clean(ztad, world, ids, run, ask):
     assert [(e.get("name"), e["address"]) for e in ask("names")[1] if "odd" in e.get("name", "")]
 
 
+def test_explain_judges_an_address_by_what_was_learnt(ztad, world, ids, ask):
+    """As the kernel would: in our namespace, while it counts for that profile."""
+    now, m, far = learnt.now(), world.machine, learnt.now() + 10000
+    address, old, odd = "20.77.1.1", "20.77.1.2", "20.77.1.3"
+
+    def explain(addr: str, profile: str = "open") -> tuple:
+        value = ask("explain", "--addr", addr, "--profile", profile)[1]
+        return value["verdict"], value["reason"], value.get("name")
+
+    assert explain(address) == ("allow", "default", None)
+    learnt.learn(ztad, world.pod, address, [(1, ids[OPENAI], now, far)])
+    assert explain(address) == ("allow", "default", None)
+    learnt.learn(ztad, m, address, [(1, ids[OPENAI], now, far)])
+    denied = ("deny", "resolves-public", "my.openai.azure.com")
+    for written in (address, "::ffff:" + address, "64:ff9b::144d:101"):
+        assert explain(written) == denied
+    learnt.learn(ztad, m, address, [(1, ids[OPENAI], now, far)], other=(now, far))
+    assert explain(address)[:2] == ("allow", "default")  # shared: later rows decide
+    learnt.learn(ztad, m, old, [(1, ids[OPENAI], now - 120, now - 100)])
+    assert explain(old) == denied
+    assert explain(old, "hasty")[1] == "public-egress"  # 60 s of grace are over
+    for text in (5, 98):  # octets that no text has; forgotten
+        learnt.learn(ztad, m, odd, [(text, ids[OPENAI], now, far)])
+        assert explain(odd) == ("deny", "resolves-public", OPENAI)
+
+
 def test_a_pattern_that_policy_has_no_more_is_any_name(ztad, world, ids, ask):
     now = learnt.now()
     learnt.learn(ztad, world.machine, w.PUBLIC, [(1, ids[OPENAI], now, now + 9000)])

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -20,6 +21,7 @@
 #include "daemon/quarantine.h"
 #include "daemon/recall.h"
 #include "daemon/target.h"
+#include "kern/learnt.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/explain.h"
@@ -205,6 +207,72 @@ static int read_state(struct daemon *d, struct question *q)
 	return r;
 }
 
+/* Does an answer count for the profile that is asked about? */
+static bool is_live(const struct question *q, uint32_t seen, uint32_t until)
+{
+	uint32_t graced = seen + q->in.policy->profiles[q->in.profile].resolution_grace_s;
+
+	return (until > graced ? until : graced) > (uint32_t)(clock_boot_ns() / NS_PER_S);
+}
+
+static bool is_ascii(const char *s)
+{
+	while (*s && !(*s & 0x80))
+		s++;
+	return !*s;
+}
+
+static int add_live(struct control_req *req, struct question *q, const char *name,
+		    const struct zta_addr *addr)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	addr_format(addr, address);
+	return add_answer(req, q, name, strlen(name), address);
+}
+
+/* A name whose text was forgotten, or has octets that no text has, is told by its pattern. */
+static int read_learnt(struct daemon *d, struct control_req *req, struct question *q,
+		       const struct zta_addr *addr)
+{
+	const struct zta_place at = { .netns = d->netns, .addr = *addr };
+	struct zta_learnt said;
+	char name[ZTA_NAME_OCTETS];
+	const char *text;
+	int r = kern_learnt_get(d->kern, &at, &said);
+	size_t before = q->in.n_answers;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (int i = 0; r == 0 && i < ZTA_ANSWER_GROUPS; i++) {
+		const struct zta_evidence *e = &said.v[i];
+
+		if (!e->what || !is_live(q, e->seen, e->until))
+			continue;
+		text = pattern_ids_text(q->in.image->ids.patterns, e->what & 0xffff);
+		if (kern_text_get(d->kern, ZTA_NAME_OF(e->what), name) == 0 && is_ascii(name))
+			text = name;
+		if (text)
+			r = add_live(req, q, text, addr);
+	}
+	/* which other name was not kept: it only takes away from what the names above mean */
+	if (r == 0 && q->in.n_answers > before && said.other_seen &&
+	    is_live(q, said.other_seen, said.other_until))
+		r = add_live(req, q, "other.invalid", addr);
+	return r;
+}
+
+/* An address is judged by what answers in the daemon's own network namespace said of it. */
+static int read_live(struct daemon *d, struct control_req *req, struct question *q)
+{
+	struct zta_addr addr = q->in.addr, carried;
+	int r;
+
+	zta_normalise(&addr, &carried);
+	r = read_learnt(d, req, q, &addr);
+	return r == 0 && carried.family ? read_learnt(d, req, q, &carried) : r;
+}
+
 static int read_question(struct daemon *d, struct control_req *req, struct question *q)
 {
 	const char *addr = control_query(req, "addr");
@@ -227,6 +295,8 @@ static int read_question(struct daemon *d, struct control_req *req, struct quest
 	q->in.image = q->inforce.image;
 	if (r == 0)
 		r = read_who(d, req, q);
+	if (r == 0 && addr)
+		r = read_live(d, req, q);
 	return r < 0 ? r : read_state(d, q);
 }
 

@@ -29,6 +29,13 @@ int kern_text_get(struct kern *k, uint64_t hash, char ret[ZTA_NAME_OCTETS])
 	return 0;
 }
 
+int kern_learnt_get(struct kern *k, const struct zta_place *at, struct zta_learnt *ret)
+{
+	int r = bpf_map_lookup_elem(k->map[KERN_MAP_LEARNT], at, ret);
+
+	return r == -ENOENT ? bpf_map_lookup_elem(k->map[KERN_MAP_OTHERS], at, ret) : r;
+}
+
 struct batch {
 	struct zta_place at[BATCH];
 	struct zta_learnt said[BATCH];

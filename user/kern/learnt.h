@@ -16,6 +16,9 @@ struct kern;
  */
 int kern_text_get(struct kern *k, uint64_t hash, char ret[ZTA_NAME_OCTETS]);
 
+/* What live answers said of one address. Return: 0, -ENOENT or -errno. */
+int kern_learnt_get(struct kern *k, const struct zta_place *at, struct zta_learnt *ret);
+
 /**
  * kern_learnt_each() - Every address that a live answer has named, of all network namespaces
  * @fn: returns 0 to go on; anything else ends it

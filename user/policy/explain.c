@@ -161,7 +161,8 @@ static int set_hint(json_t *o, const struct explain_in *in, const struct zta_add
 static json_t *describe(const struct explain_in *in, const struct zta_ask *ask,
 			const struct zta_verdict *v)
 {
-	const char *mode = mode_of(in, v);
+	const struct zta_addr *judged = v->flags & ZTA_VERDICT_CARRIED ? &ask->carried : &ask->addr;
+	const char *mode = mode_of(in, v), *name = name_for(in, judged);
 	int service = policy_image_service(in->image, in->policy, v->services);
 	json_t *o = json_object();
 	int r = o ? 0 : -ENOMEM;
@@ -186,14 +187,14 @@ static json_t *describe(const struct explain_in *in, const struct zta_ask *ask,
 		r = set(o, "port", json_integer(in->port));
 	if (r >= 0)
 		r = set_protocol(o, in);
-	if (r >= 0 && in->name)
-		r = set(o, "name", json_string(in->name));
+	if (r >= 0 && name)
+		r = set(o, "name", json_string(name));
 	if (r >= 0 && service >= 0)
 		r = set(o, "service", json_string(in->policy->services[service].name));
 	if (r >= 0 && v->rule < in->policy->n_rules)
 		r = set(o, "rule", json_string(in->policy->rules[v->rule].path));
 	if (r >= 0)
-		r = set_hint(o, in, v->flags & ZTA_VERDICT_CARRIED ? &ask->carried : &ask->addr, v);
+		r = set_hint(o, in, judged, v);
 	if (r >= 0)
 		return o;
 	json_decref(o);
