@@ -8,7 +8,8 @@
  *	handshake connect() of a TCP socket to a listener
  *	tcp       one byte there and back on an established connection, halved: a packet
  *	udp       send() of one byte on a connected socket
- *	query     send() of a DNS query for NAME to a resolver (the peer)
+ *	query     send() of a DNS query for NAME to a resolver (the peer), which then answers
+ *	unheard   the same, but nobody answers: many queries of one socket wait
  *	answer    the resolver's send() of an answer with COUNT addresses, the same ones each time
  *	fresh     the same, with addresses that no answer had before
  *	hello     send() of a ClientHello of COUNT octets for NAME, first thing of a connection
@@ -164,7 +165,7 @@ static void receive(int fd)
 }
 
 /* Each query has an id of its own, as resolvers' clients do it. */
-static uint64_t time_query(struct bench *b)
+static uint64_t time_unheard(struct bench *b)
 {
 	uint64_t took;
 
@@ -175,18 +176,32 @@ static uint64_t time_query(struct bench *b)
 	return took;
 }
 
-static uint64_t time_answer(struct bench *b)
+/* To the last query. */
+static uint64_t reply(struct bench *b)
 {
 	uint8_t m[MESSAGE_MAX];
 	uint64_t took;
 	size_t size;
 
-	time_query(b);
 	memcpy(m, b->message, b->size);
 	size = message_answer(m, b->size, b->count, b->fresh);
 	took = time_send(b->peer, m, size);
 	receive(b->client);
 	return took;
+}
+
+static uint64_t time_query(struct bench *b)
+{
+	uint64_t took = time_unheard(b);
+
+	reply(b);
+	return took;
+}
+
+static uint64_t time_answer(struct bench *b)
+{
+	time_unheard(b);
+	return reply(b);
 }
 
 static uint64_t time_fresh(struct bench *b)
@@ -251,6 +266,7 @@ static const struct mode {
 	{ "handshake", time_handshake, SOCK_STREAM, SERVED },
 	{ "hello", time_hello, SOCK_STREAM, SERVED },
 	{ "query", time_query, SOCK_DGRAM, RESOLVED },
+	{ "unheard", time_unheard, SOCK_DGRAM, RESOLVED },
 	{ "answer", time_answer, SOCK_DGRAM, RESOLVED },
 	{ "fresh", time_fresh, SOCK_DGRAM, RESOLVED },
 };

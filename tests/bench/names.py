@@ -23,7 +23,9 @@ ANSWERS = tuple(
 FRESH = tuple(
     _dns(f"answer, {name}, 2 addresses never seen", f"fresh,{name},2") for name in (AI, OTHER)
 )
-QUERIES = tuple(_dns(f"query, {name}", f"query,{name},1") for name in (AI, OTHER))
+QUERIES = tuple(_dns(f"query, {name}", f"query,{name},1") for name in (AI, OTHER)) + (
+    _dns("query, many of one socket unanswered", f"unheard,{OTHER},1"),
+)
 HELLOS = tuple(
     (
         f"ClientHello of {size} octets, first packet",
