@@ -396,7 +396,8 @@ static void every_word_of_the_lists_is_reachable(void **state)
 
 static void a_note_carries_its_members_and_the_policy_in_force(void **state)
 {
-	static const char *const types[] = { "policy", "admin", "lifecycle", "dns" };
+	static const char *const types[RECORD_TYPE_COUNT] = { "policy", "admin", "lifecycle", "dns",
+							      "token" };
 	uint64_t before = clock_real_ns(), time;
 	json_t *record;
 	char *text;
