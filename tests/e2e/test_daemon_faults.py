@@ -139,6 +139,15 @@ def test_missing_capability(daemon, troupe, world, capability):
     refused(troupe, world)
 
 
+def test_kernel_too_old(daemon, troupe, world):
+    """It says so before it touches what is pinned. (UNAME26 shows a kernel of the 2.6 series.)"""
+    daemon.start()
+    daemon.stop()
+    daemon.spawn(prefix=("setarch", "--uname-2.6"))
+    ends_with_1(daemon, "older than linux 5.10")
+    refused(troupe, world)
+
+
 def test_taken_metrics_port(daemon, world):
     taken = world.machine.socket(socket.AF_INET, socket.SOCK_STREAM)
     with taken:
