@@ -213,7 +213,7 @@ def test_the_second_resolver_helps(ztad, resolver, asked):
         ztad.apply(policy.suite(resolvers=[r.ADDRESS, r.SECOND, "10.99.0.0/24"]))
 
 
-def test_nobody_answers(ztad, resolver, asked):
+def test_nobody_answers(ztad, world, resolver, asked):
     resolver.failing = True
     code, value, _ = asked()
     assert (code, value["error"]) == (1, "not-resolved")
@@ -221,10 +221,20 @@ def test_nobody_answers(ztad, resolver, asked):
     resolver.failing = False
     resolver.silent = True
     assert asked()[1]["detail"].endswith(": no resolver answers")
-    ztad.apply(policy.suite(resolvers=["10.99.0.0/24"]))
+    world.machine.ip("route", "add", "unreachable", "10.45.9.9")
     try:
+        for address, why in (
+            (w.PUBLIC, "no resolver answers: nothing listens at its port 53"),
+            ("10.45.9.9", "no resolver answers: it cannot be reached from here"),
+        ):
+            ztad.apply(policy.suite(resolvers=[address]))
+            value = asked()[1]
+            assert value["detail"].endswith(f": {why}")
+            assert "hints" not in value  # nobody said that there is no such name
+        ztad.apply(policy.suite(resolvers=["10.99.0.0/24"]))
         assert asked()[1]["detail"].endswith("the policy names no resolver that could be asked")
     finally:
+        world.machine.ip("route", "del", "unreachable", "10.45.9.9")
         ztad.apply(policy.suite(resolvers=[r.ADDRESS, r.SECOND, "10.99.0.0/24"]))
 
 

@@ -22,6 +22,11 @@ static const char *why_of(int r)
 		return "the policy names no resolver that could be asked";
 	case -ETIMEDOUT:
 		return "no resolver answers";
+	case -ECONNREFUSED:
+		return "no resolver answers: nothing listens at its port 53";
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return "no resolver answers: it cannot be reached from here";
 	case -EBADMSG:
 		return "what the resolvers answer cannot be read";
 	case -EPERM:
