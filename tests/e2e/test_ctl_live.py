@@ -455,11 +455,12 @@ def test_detach_asks_first(ztad, suite, run):
     assert run("status").returncode == 0
 
 
-def test_detach(ztad, run, ask):
+def test_detach(ztad, cgroups, run, ask):
     """Last: afterwards there is no daemon."""
     done = run("detach", stdin="y\n")
     assert done.returncode == 0
     assert done.stdout == "detached: nothing is enforced any more\n"
     assert ztad.finish() == 0
     assert not ztad.bpffs.exists()
+    assert not (cgroups.attach / "zta-selftest").exists()
     assert ask("status")[0] == 3

@@ -141,7 +141,7 @@ static const struct stage {
 	{ "kernel", guard_up, guard_down, true },
 	{ "pause", pause_up, pause_down, true },
 	{ "quarantine", quarantine_up, NULL, true },
-	{ "test cgroup", selftest_make_cgroup, NULL, true },
+	{ "test cgroup", selftest_make_cgroup, selftest_drop_cgroup, true },
 	{ "tables", reload_start, NULL, true },
 	{ "attach", guard_attach, NULL, true },
 	{ "rings", dispatch_up, dispatch_down, false },

@@ -223,6 +223,13 @@ int selftest_make_cgroup(struct daemon *d, struct diag *diag)
 	return 0;
 }
 
+/* An empty cgroup does no harm: a failure is not told. */
+void selftest_drop_cgroup(struct daemon *d)
+{
+	if (d->detached && d->kern)
+		(void)unlinkat(kern_cgroup_fd(d->kern), SELFTEST_CGROUP, AT_REMOVEDIR);
+}
+
 int selftest_up(struct daemon *d, struct diag *diag)
 {
 	struct selftest *t = calloc(1, sizeof(*t));

@@ -18,6 +18,9 @@ struct zta_event;
 /* Its cgroup; before the first policy is put in force, which gives it its profile. */
 int selftest_make_cgroup(struct daemon *d, struct diag *diag);
 
+/* It goes with the programs that it tests, and stays while they do. */
+void selftest_drop_cgroup(struct daemon *d);
+
 /* Starts the first test as soon as the loop runs. */
 int selftest_up(struct daemon *d, struct diag *diag);
 void selftest_down(struct daemon *d);
