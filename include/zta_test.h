@@ -40,6 +40,19 @@ struct zta_test_dns {
 };
 _Static_assert(sizeof(struct zta_test_dns) == 40, "layout");
 
+/* zta_stream_test: the first octets of a connection, in one piece behind this. */
+struct zta_test_stream {
+	__u64 seed;  /* in: of the hash */
+	__u64 hash;  /* out: of the name so far */
+	__u32 len;   /* in */
+	__u32 flags; /* in: ZTA_STREAM_PROXY; out: ZTA_STREAM_* */
+	__u32 taken; /* out, as all below: octets */
+	__u32 state;
+	__u32 name_len;
+	__u32 port;
+};
+_Static_assert(sizeof(struct zta_test_stream) == 40, "layout");
+
 static inline __u64 zta_test_mix(__u64 digest, __u64 v)
 {
 	digest = (digest ^ v) * 0x100000001b3ULL;

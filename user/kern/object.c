@@ -50,6 +50,7 @@ const char *const kern_prog_names[KERN_PROG_COUNT] = {
 	[KERN_PROG_MKDIR] = "zta_mkdir",	   [KERN_PROG_RELEASE] = "zta_release",
 	[KERN_PROG_FAMILY] = "zta_family",	   [KERN_PROG_FLUSH] = "zta_flush",
 	[KERN_PROG_DECIDE] = "zta_decide_test",	   [KERN_PROG_DNS] = "zta_dns_test",
+	[KERN_PROG_STREAM] = "zta_stream_test",
 };
 const char *const kern_map_names[KERN_MAP_COUNT] = { KERN_MAPS(MAP_NAME) };
 static const uint32_t map_versions[KERN_MAP_COUNT] = { KERN_MAPS(MAP_VERSION) };

@@ -60,6 +60,7 @@ enum kern_prog {
 	KERN_PROG_FLUSH,
 	KERN_PROG_DECIDE, /* for tests, as the next */
 	KERN_PROG_DNS,
+	KERN_PROG_STREAM,
 	KERN_PROG_COUNT,
 };
 
