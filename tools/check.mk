@@ -7,7 +7,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_B := $(B)/fuzz
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_B)/%)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_B)/%.o,$(filter-out user/policy/apply.c, \
-	$(wildcard user/base/*.c user/crypto/*.c user/inspect/*.c user/policy/*.c) \
+	$(wildcard user/base/*.c user/crypto/*.c user/inspect/*.c user/policy/*.c user/token/reply*.c) \
 	user/net/http.c user/broker/request.c))
 FUZZ_CFLAGS := -O1 -g -std=gnu17 -fsanitize=address,undefined -fno-sanitize-recover=all
 SUITES := e2e answers bypass field restart

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from zt import world as w
+from zt.azure import Imds
 from zt.daemon import Daemon
 from zt.puppet import pass_socket, run_in_args
 from zt.sh import PYTHON
@@ -57,14 +58,17 @@ def document():
 @pytest.fixture(scope="module")
 def ztad(world, cgroups):
     d = Daemon(world.machine, cgroups)
+    imds = Imds(world.machine)
     try:
-        d.config.write_text(json.dumps({"broker": {"listen": LISTEN}}))
+        tokens = {"source": "imds", "imds_endpoint": imds.url}
+        d.config.write_text(json.dumps({"broker": {"listen": LISTEN}, "tokens": tokens}))
         d.write_policy(document())
         d.start()
         d.wait_event("worker", lambda e: True, seconds=10)
         yield d
     finally:
         d.close()
+        imds.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/log.h"
@@ -76,6 +77,9 @@ static bool is_for_worker(const char *variable)
 	return false;
 }
 
+/* glibc overwrites what is freed, by whichever library: no token stays behind in the heap. */
+static char wiping[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=165";
+
 static char **environment(void)
 {
 	size_t n = 0, all = 0;
@@ -83,10 +87,12 @@ static char **environment(void)
 
 	while (environ[all])
 		all++;
-	v = calloc(all + 1, sizeof(*v));
+	v = calloc(all + 2, sizeof(*v));
 	for (size_t i = 0; v && i < all; i++)
 		if (is_for_worker(environ[i]))
 			v[n++] = environ[i];
+	if (v)
+		v[n] = wiping;
 	return v;
 }
 
@@ -112,6 +118,7 @@ static void fill_text(char *to, size_t size, const char *from)
 
 static int send_config(const struct worker *w)
 {
+	_cleanup_close_ int ca = -1;
 	const struct config *c = &w->d->config;
 	struct worker_config m = { .head.type = WORKER_CONFIG, .source = c->tokens.source };
 
@@ -121,8 +128,14 @@ static int send_config(const struct worker *w)
 	fill_text(m.imds_endpoint, sizeof(m.imds_endpoint), c->tokens.imds_endpoint);
 	fill_text(m.proxy, sizeof(m.proxy), c->proxy);
 	fill_text(m.no_proxy, sizeof(m.no_proxy), c->no_proxy);
-	fill_text(m.ca_file, sizeof(m.ca_file), c->ca_file);
-	return channel_send(w->channel, &m, -1);
+	if (c->ca_file) {
+		m.has_ca = 1; /* without it nobody is believed: not the system's, then */
+		ca = open(c->ca_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (ca < 0)
+			log_err("daemon: cannot read ca_file '%s', calls out will fail: %s",
+				c->ca_file, strerror(errno));
+	}
+	return channel_send(w->channel, &m, ca);
 }
 
 static void on_message(union worker_message *m, int fd, void *ctx);

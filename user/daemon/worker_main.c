@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "daemon/worker_broker.h"
+#include "daemon/worker_tokens.h"
 #include "net/loop.h"
 #include "worker/channel.h"
 #include "worker/isolate.h"
@@ -19,41 +20,25 @@ struct worker_process {
 	struct loop *loop;
 	struct channel *channel;
 	struct loop_event *tick;
+	struct worker_tokens *tokens; /* after the configuration has come */
 	struct worker_broker *broker;
-	bool locked, configured;
+	int grant_fd; /* while an answer is read: what came with it; -1 */
+	bool locked;
 };
 
-/* No source has been set up. */
 static void fetch(void *ctx, const struct broker_request *q, const struct worker_answer *grant,
 		  broker_fetched done, void *arg)
 {
-	const struct broker_failure f = { 503, 30, "this daemon has no source of tokens" };
+	struct worker_process *p = ctx;
 
-	done(arg, NULL, &f);
-}
-
-/* Nothing is cached where nothing can be fetched. */
-static void list(struct worker_process *p, uint32_t id)
-{
-	const struct worker_entry m = { .head = { WORKER_ENTRY, id }, .last = 1 };
-
-	(void)channel_send(p->channel, &m, -1); /* without a monitor this process ends */
-}
-
-static void test(struct worker_process *p, uint32_t id)
-{
-	const struct worker_told m = { .head = { WORKER_TOLD, id },
-				       .error = -ENOENT,
-				       .text = "this daemon has no source of tokens" };
-
-	(void)channel_send(p->channel, &m, -1); /* as above */
+	worker_tokens_fetch(p->tokens, grant, p->grant_fd, q, done, arg);
 }
 
 static void listen_on(struct worker_process *p, int fd)
 {
 	int r;
 
-	if (fd < 0 || p->broker) {
+	if (fd < 0 || p->broker || !p->tokens) {
 		if (fd >= 0)
 			(void)close(fd); /* one is enough */
 		return;
@@ -64,11 +49,21 @@ static void listen_on(struct worker_process *p, int fd)
 			strerror(-r));
 }
 
-static void configure(struct worker_process *p, const struct worker_config *c)
+static void configure(struct worker_process *p, const struct worker_config *c, int ca_fd)
 {
 	const struct worker_head ready = { .type = WORKER_READY };
+	struct diag d = { 0 };
+	int r;
 
-	p->configured = true;
+	r = worker_tokens_new(p->loop, p->channel, c, ca_fd, &p->tokens, &d);
+	if (r < 0) {
+		log_err("worker: tokens cannot be had: %s", strerror(-r));
+		loop_quit(p->loop);
+		return;
+	}
+	if (*d.text)
+		log_warn("worker: no source of tokens, ignoring that until one is asked for: %s",
+			 d.text);
 	if (channel_send(p->channel, &ready, -1) < 0)
 		loop_quit(p->loop);
 }
@@ -79,23 +74,33 @@ static void on_message(union worker_message *m, int fd, void *ctx)
 
 	switch (m->head.type) {
 	case WORKER_CONFIG:
-		if (!p->configured)
-			configure(p, &m->config);
+		if (!p->tokens)
+			configure(p, &m->config, fd);
+		if (fd >= 0)
+			(void)close(fd); /* read */
 		break;
 	case WORKER_LISTEN:
 		listen_on(p, fd);
 		break;
 	case WORKER_ANSWER:
+		p->grant_fd = fd;
 		if (p->broker)
 			worker_broker_answer(p->broker, &m->answer);
+		p->grant_fd = -1;
 		if (fd >= 0)
-			(void)close(fd); /* read, if it was needed */
+			(void)close(fd); /* copied, if it was needed */
+		break;
+	case WORKER_OPENED:
+		if (p->tokens)
+			worker_tokens_opened(p->tokens, &m->opened, fd);
 		break;
 	case WORKER_LIST:
-		list(p, m->head.id);
+		if (p->tokens)
+			worker_tokens_list(p->tokens, m->head.id);
 		break;
 	case WORKER_TEST:
-		test(p, m->head.id);
+		if (p->tokens)
+			worker_tokens_test(p->tokens, &m->test);
 		break;
 	case WORKER_WHY:
 		if (p->broker)
@@ -116,9 +121,9 @@ static void on_closed(int error, void *ctx)
 static void tick(void *ctx)
 {
 	struct worker_process *p = ctx;
-	struct worker_counted m = { .head.type = WORKER_COUNTED };
 
-	(void)channel_send(p->channel, &m, -1); /* the end of the channel is told elsewhere */
+	if (p->tokens)
+		worker_tokens_count(p->tokens);
 }
 
 static int up(struct worker_process *p, struct diag *d)
@@ -146,6 +151,7 @@ static int up(struct worker_process *p, struct diag *d)
 static void down(struct worker_process *p)
 {
 	loop_event_free(p->tick);
+	worker_tokens_free(p->tokens);
 	worker_broker_free(p->broker);
 	channel_free(p->channel);
 	loop_free(p->loop);
@@ -153,7 +159,7 @@ static void down(struct worker_process *p)
 
 int worker_main(void)
 {
-	struct worker_process p = { 0 };
+	struct worker_process p = { .grant_fd = -1 };
 	struct diag d = { 0 };
 	int r = up(&p, &d);
 

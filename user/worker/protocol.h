@@ -21,7 +21,7 @@
 
 enum worker_type {
 	/* monitor -> worker */
-	WORKER_CONFIG = 1, /* the first one */
+	WORKER_CONFIG = 1, /* the first one; descriptor: ca_file, or none */
 	WORKER_LISTEN,	   /* descriptor: a bound TCP socket for the broker */
 	WORKER_ANSWER,	   /* to WORKER_ASK; descriptor: the pod's projected token, or none */
 	WORKER_OPENED,	   /* to WORKER_OPEN; descriptor, or none and an error */
@@ -47,14 +47,13 @@ struct worker_head {
 struct worker_config {
 	struct worker_head head;
 	uint32_t source;
-	uint32_t pad;
+	uint32_t has_ca; /* 1: what the descriptor gives is believed, and nothing else */
 	char authority[WORKER_TEXT]; /* "https://login.microsoftonline.us/" */
 	char tenant_id[WORKER_GUID];
 	char client_id[WORKER_GUID];
 	char imds_endpoint[WORKER_TEXT];
 	char proxy[WORKER_TEXT];
 	char no_proxy[WORKER_TEXT];
-	char ca_file[WORKER_TEXT];
 };
 
 /* How an identity is named in a request (as enum broker_selector). */

@@ -21,13 +21,13 @@ ZTAD, ZTACTL = BUILD / "ztad", BUILD / "ztactl"
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str):
-        super().__init__("zta", timeout=10)
+    def __init__(self, path: str, seconds: float = 10):
+        super().__init__("zta", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(10)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
@@ -155,8 +155,10 @@ class Daemon:
 
     # --- asking it
 
-    def http(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        connection = _UnixConnection(str(self.socket))
+    def http(
+        self, method: str, path: str, body: bytes | None = None, seconds: float = 10
+    ) -> tuple[int, bytes]:
+        connection = _UnixConnection(str(self.socket), seconds)
         try:
             connection.request(method, path, body)
             reply = connection.getresponse()
