@@ -77,6 +77,22 @@ __noinline __weak __u32 zta_tried_run(struct __sk_buff *skb, __u32 at, __u32 end
 	return at;
 }
 
+/* Returns 0 when nothing more is read. */
+static __always_inline int zta_tried_go(struct __sk_buff *skb, __u32 *at, __u32 end)
+{
+	struct zta_stream *s = tried();
+	__u32 was = *at;
+
+	if (!s)
+		return 0;
+	*at = zta_tried_run(skb, was, end);
+	if (s->state == ZTA_STREAM_REQUEST && (s->flags & ZTA_STREAM_CONNECT)) {
+		zta_stream_resume(s);
+		return 1;
+	}
+	return !zta_stream_waits(s) && *at != was;
+}
+
 SEC("tc")
 int zta_stream_test(struct __sk_buff *skb)
 {
@@ -89,15 +105,9 @@ int zta_stream_test(struct __sk_buff *skb)
 	zta_stream_begin(s, t.seed, t.flags & ZTA_STREAM_PROXY);
 	at = ZTA_TEST_PAD + sizeof(t);
 	end = at + t.len;
-	for (int i = 0; i < GOES; i++) {
-		__u32 was = at;
-
-		at = zta_tried_run(skb, at, end);
-		if (s->state == ZTA_STREAM_REQUEST && (s->flags & ZTA_STREAM_CONNECT))
-			zta_stream_resume(s);
-		else if (zta_stream_waits(s) || at == was)
+	for (int i = 0; i < GOES; i++)
+		if (!zta_tried_go(skb, &at, end))
 			break;
-	}
 	t.taken = at - ZTA_TEST_PAD - sizeof(t);
 	t.hash = s->hash;
 	t.name_len = s->name_len;
