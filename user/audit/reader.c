@@ -39,6 +39,7 @@ struct reader {
 	uint64_t end; /* of what was not searched yet, in it */
 	bool done;
 	struct reader_place start; /* where reader_open() began */
+	bool gone, given;	   /* a segment went meanwhile; a record was given */
 	struct hit *hits;	   /* newest first */
 	size_t n_hits, room;
 	char *block;
@@ -253,6 +254,7 @@ static int previous(struct reader *r)
 	last = &r->segments.v[r->segments.n - 1];
 	r->end = 0;
 	n = open_segment(r, last->first);
+	r->gone |= n == -ENOENT;
 	if (n < 0)
 		return n == -ENOENT ? 0 : n; /* removed since: so are those before it */
 	return segment_lines_end(r->fd, last->bytes, &r->end);
@@ -294,10 +296,13 @@ int reader_give(struct reader *r, reader_fn fn, void *ctx)
 		int n = open_segment(r, h->first);
 
 		given += h->len;
-		if (n == -ENOENT)
-			continue; /* removed since */
+		if (n == -ENOENT) { /* removed since */
+			r->gone = true;
+			continue;
+		}
 		if (n < 0)
 			return n;
+		r->given = true;
 		if (pread(r->fd, r->block, h->len, (off_t)h->offset) != (ssize_t)h->len)
 			return -EIO;
 		r->block[h->len - 1] = '\0';
@@ -380,22 +385,36 @@ int reader_on(struct reader *r, struct reader_place *place, reader_fn fn, void *
 	return 1;
 }
 
-int journal_read(const char *dir, const struct journal_filter *f, reader_fn fn, void *ctx,
-		 struct diag *d)
+static int read_once(const char *dir, const struct journal_filter *f, reader_fn fn, void *ctx,
+		     bool *ret_lost)
 {
 	struct reader *r;
 	int n;
 
 	n = reader_open(dir, f, &r);
 	if (n < 0)
-		return diag_set(d, n, "cannot read the journal in '%s':", dir);
+		return n;
 	while ((n = reader_find(r)) > 0)
 		;
-	if (n < 0)
-		(void)diag_set(d, n, "cannot read the journal in '%s':", dir);
-	else
-		while ((n = reader_give(r, fn, ctx)) > 0)
-			;
+	while (n == 0 && (n = reader_give(r, fn, ctx)) > 0)
+		n = 0;
+	*ret_lost = r->gone && !r->given;
 	reader_close(r);
 	return n;
+}
+
+int journal_read(const char *dir, const struct journal_filter *f, reader_fn fn, void *ctx,
+		 struct diag *d)
+{
+	bool lost = false;
+	int n = 0;
+
+	/* all that was listed may be removed before it is read, when segments are small: once more
+	 */
+	for (int i = 0; i < LIST_TRIES; i++) {
+		n = read_once(dir, f, fn, ctx, &lost);
+		if (n || !lost)
+			break;
+	}
+	return n < 0 ? diag_set(d, n, "cannot read the journal in '%s':", dir) : n;
 }
