@@ -11,6 +11,7 @@ SOAK_SECONDS ?= 3600
 bench: $(B)/ztad $(B)/ztactl $(BENCH_BIN) $(B)/bench/empty.bpf.o ## Cost against no programs, empty programs, nftables (root)
 	@tools/deps bench
 	@ZTA_BUILD=$(B) $(PYTHON) tests/bench/bench.py
+	@ZTA_BUILD=$(B) $(PYTHON) tests/bench/tokens.py
 
 soak: $(B)/ztad $(B)/ztactl ## Names looked up for SOAK_SECONDS: memory flat, no first connection lost (root)
 	@ZTA_BUILD=$(B) ZTA_SOAK_S=$(SOAK_SECONDS) ZTA_ROUNDS=131000 \
