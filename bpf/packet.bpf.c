@@ -331,7 +331,8 @@ __noinline __weak int zta_judge_packet(struct __sk_buff *skb, __u32 room, __u64 
  */
 static __always_inline __u8 watch_of(const struct zta_room *r, const struct zta_sock *st)
 {
-	__u8 watch = zta_watch_of(&r->c.ask, r->c.verdict.reason, st && (st->flags & ZTA_SOCK_READ));
+	__u8 watch = zta_watch_of(&r->c.ask, r->c.verdict.reason,
+				  st && (st->flags & ZTA_SOCK_READ));
 
 	if (!watch && r->wire_port == ZTA_PORT_DNS &&
 	    (r->c.ask.proto == IPPROTO_UDP || r->c.ask.proto == IPPROTO_TCP))
