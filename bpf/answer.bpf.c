@@ -23,21 +23,22 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /*
  * Workloads in unknown namespaces. New entries: a bucket that fills at ZTA_OTHERS_RATE. Kernel.
- * Full: such a workload learns nothing.
+ * Full: who learnt nothing for the longest time starts with a full one again. (Workloads come and
+ * go, nobody takes their buckets away.) No lock: who races may take a little more.
  */
 struct bucket {
-	struct bpf_spin_lock lock;
-	__u32 left;
+	__u64 left;
 	__u64 filled;	/* CLOCK_MONOTONIC ns */
 	__u64 captured; /* 1 = its captured resolver was told of */
 };
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, ZTA_CGROUPS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ZTA_BUCKETS_MAX);
 	__type(key, __u64);
 	__type(value, struct bucket);
 } zta_buckets ZTA_MAP;
+
+#define ANSWERS 16 /* of one TCP segment */
 
 static const struct zta_learnt nothing = {};
 static const char no_bucket[sizeof(struct bucket)] = {};
@@ -55,24 +56,20 @@ static __always_inline struct bucket *bucket_of(__u64 workload)
 /* May this workload have a new entry among the others'? */
 static __always_inline int take_token(__u64 workload)
 {
-	__u64 now = bpf_ktime_get_ns(), more;
+	__u64 now = bpf_ktime_get_ns(), more, left;
 	struct bucket *b = bucket_of(workload);
-	int taken = 0;
 
 	if (!b)
 		return 0;
-	bpf_spin_lock(&b->lock);
+	left = b->left;
 	more = (now - b->filled) / (ZTA_NS_PER_S / ZTA_OTHERS_RATE);
 	if (more) {
-		b->left = more + b->left > ZTA_OTHERS_BURST ? ZTA_OTHERS_BURST : more + b->left;
+		left = more + left > ZTA_OTHERS_BURST ? ZTA_OTHERS_BURST : more + left;
 		b->filled = now;
 	}
-	if (b->left) {
-		b->left--;
-		taken = 1;
-	}
-	bpf_spin_unlock(&b->lock);
-	return taken;
+	if (left)
+		b->left = left - 1;
+	return left != 0;
 }
 
 /* The entry of a place, made when there is none. */
@@ -299,14 +296,17 @@ static __always_inline int is_forged(struct __sk_buff *skb, const struct zta_roo
 __noinline __weak int zta_answer_message(struct __sk_buff *skb, __u32 room, __u32 at, __u32 len)
 {
 	struct zta_room *r = zta_room(room);
+	__u32 pattern, code;
 	__u64 workload;
-	__u32 pattern;
 
 	if (!r)
 		return ZTA_STAT_DNS_IGNORED;
 	if (!zta_load_message(skb, room, at, len) || !zta_begin_room(room))
 		return ZTA_STAT_DNS_MALFORMED;
 	if (!(r->dns.flags & ZTA_DNS_QR))
+		return ZTA_STAT_DNS_IGNORED;
+	code = r->dns.flags & ZTA_DNS_RCODE;
+	if (code && code != ZTA_DNS_NXDOMAIN) /* the client waits for another resolver */
 		return ZTA_STAT_DNS_IGNORED;
 	workload = zta_take_asked(skb, room, is_forged(skb, r));
 	if (!workload || !zta_who_key(&r->who, workload, r->slot))
@@ -364,22 +364,44 @@ __noinline __weak int zta_tell_captured(struct __sk_buff *skb, __u32 room)
 	return 1;
 }
 
-/* The whole messages of a segment. A message that is split over several is not read. */
-static __always_inline void read_segment(struct __sk_buff *skb, __u32 room, __u32 at, __u32 left)
+/*
+ * The next whole message of a segment: offset | length << 16, 0 = none. Only where a message begins
+ * in the stream is one looked for: what stands inside another one may be of anybody's making (a TXT
+ * record), and the asker can have segments cut wherever it likes. A message that is split over
+ * several is passed over; behind a hole, a length that is split, or more messages than ANSWERS,
+ * nothing is read of the connection any more.
+ */
+__noinline __weak __u32 zta_next_answer(struct __sk_buff *skb)
 {
-	for (int i = 0; i < ZTA_DNS_MESSAGES && left > 2; i++) {
-		__u8 size[2];
-		__u32 len;
+	struct zta_sock *st = zta_note_of(skb);
+	__u64 payload = zta_payload(skb);
+	__u32 at = ZTA_PAYLOAD_AT(payload), left = ZTA_PAYLOAD_LEN(payload), past, len;
+	__u8 size[2];
 
-		if (bpf_skb_load_bytes(skb, at, size, 2) < 0)
-			return;
-		len = size[0] << 8 | size[1];
-		if (len + 2 > left)
-			return;
-		zta_stat(zta_answer_message(skb, room, at + 2, len), 1);
-		at += 2 + len;
-		left -= 2 + len;
-	}
+	if (!st || !(st->flags & ZTA_SOCK_ANSWERS))
+		return 0;
+	past = st->answers_at - (__u32)(zta_tcp_head(skb) >> 32);
+	if (past >= left || left - past < 2)
+		return 0;
+	at += past;
+	if (bpf_skb_load_bytes(skb, at, size, 2) < 0)
+		return 0;
+	len = size[0] << 8 | size[1];
+	st->answers_at += 2 + len;
+	return 2 + len > left - past ? 0 : (at + 2) | len << 16;
+}
+
+/* The resolver's SYN: where its first message will begin. */
+__noinline __weak int zta_begin_answers(struct __sk_buff *skb)
+{
+	struct zta_sock *st = zta_note_of(skb);
+	__u64 head = zta_tcp_head(skb);
+
+	if (!st || !(head & ZTA_TCP_SYN) || (st->flags & ZTA_SOCK_ANSWERS))
+		return 0;
+	st->answers_at = (head >> 32) + 1;
+	st->flags |= ZTA_SOCK_ANSWERS;
+	return 1;
 }
 
 /* Through lo, or from a loopback address, outside the machine's own namespace. */
@@ -392,17 +414,19 @@ static __always_inline int is_captured(struct __sk_buff *skb, const struct zta_r
 __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 {
 	struct zta_room *r = zta_room(room);
-	__u32 at, left, tcp;
 	__u64 payload;
+	__u32 tcp, next;
 
 	if (!r || !netns)
 		return 0;
 	payload = zta_payload(skb);
-	at = ZTA_PAYLOAD_AT(payload);
-	left = ZTA_PAYLOAD_LEN(payload);
-	if (!payload || !left || ZTA_PAYLOAD_SPORT(payload) != ZTA_PORT_DNS)
-		return 0;
 	tcp = payload & ZTA_PAYLOAD_TCP;
+	if (ZTA_PAYLOAD_SPORT(payload) != ZTA_PORT_DNS)
+		return 0;
+	if (tcp)
+		zta_begin_answers(skb);
+	if (!ZTA_PAYLOAD_LEN(payload))
+		return 0;
 	r->c.netns = netns;
 	r->c.ask.proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
 	if (!zta_is_resolver(skb, room)) {
@@ -411,9 +435,16 @@ __noinline int zta_answer(struct __sk_buff *skb, __u32 room, __u64 netns)
 		zta_stat(ZTA_STAT_DNS_IGNORED, 1);
 		zta_tell_captured(skb, room);
 	} else if (tcp) {
-		read_segment(skb, room, at, left);
+		for (int i = 0; i < ANSWERS; i++) {
+			next = zta_next_answer(skb);
+			if (!next)
+				break;
+			zta_stat(zta_answer_message(skb, room, next & 0xffff, next >> 16), 1);
+		}
 	} else {
-		zta_stat(zta_answer_message(skb, room, at, left), 1);
+		zta_stat(zta_answer_message(skb, room, ZTA_PAYLOAD_AT(payload),
+					    ZTA_PAYLOAD_LEN(payload)),
+			 1);
 	}
 	return 1;
 }

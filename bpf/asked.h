@@ -75,6 +75,20 @@ static __always_inline struct zta_sock *zta_note_of(struct __sk_buff *skb)
 	return sk ? bpf_sk_storage_get(&zta_sockets, sk, 0, 0) : NULL;
 }
 
+/*
+ * Does it leave through lo, to an address of the machine (its administrator leads queries to a
+ * proxy there)? To another address only options of the socket itself lead it that way.
+ */
+static __always_inline int zta_leaves_by_lo(struct __sk_buff *skb, __u64 netns)
+{
+	struct zta_local_key local = { .netns = netns };
+
+	if (skb->ifindex != LOOPBACK_IFINDEX)
+		return 0;
+	zta_destination(skb, &local.addr);
+	return zta_is_loopback(&local.addr) || bpf_map_lookup_elem(&zta_local, &local);
+}
+
 /* Keep the query in the room, asked by r->who. */
 __noinline __weak int zta_keep_asked(struct __sk_buff *skb, __u32 room)
 {
@@ -92,7 +106,7 @@ __noinline __weak int zta_keep_asked(struct __sk_buff *skb, __u32 room)
 	a.workload = r->who.key;
 	a.sent = now / ZTA_NS_PER_S;
 	a.type = r->dns.type;
-	a.by_lo = skb->ifindex == LOOPBACK_IFINDEX;
+	a.by_lo = zta_leaves_by_lo(skb, r->c.netns);
 	if (st && lock && zta_note_asked(st, lock, &a))
 		return 1;
 	key.cookie = cookie;

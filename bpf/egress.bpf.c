@@ -72,7 +72,8 @@ static __always_inline void remember(struct zta_sock *st, const struct zta_case 
 		st->called = c->ask.addr;
 		st->called_port = c->ask.port;
 		st->flags |= ZTA_SOCK_CALLED | ZTA_SOCK_ACTIVE;
-		st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_READ | ZTA_SOCK_REDIRECTED);
+		st->flags &= ~(ZTA_SOCK_INBOUND | ZTA_SOCK_READ | ZTA_SOCK_REDIRECTED |
+			       ZTA_SOCK_ANSWERS);
 		if (c->verdict.verdict == ZTA_VERDICT_REDIRECT)
 			st->flags |= ZTA_SOCK_REDIRECTED;
 	}

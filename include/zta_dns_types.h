@@ -23,6 +23,9 @@
 #define ZTA_DNS_QR     0x8000
 #define ZTA_DNS_OPCODE 0x7800
 #define ZTA_DNS_TC     0x0200
+#define ZTA_DNS_RCODE  0x000f
+
+#define ZTA_DNS_NXDOMAIN 3
 
 struct zta_dns {
 	__u32 number;	    /* of the kernel's room */

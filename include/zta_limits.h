@@ -39,6 +39,7 @@
 #define ZTA_OTHERS_MAX	 16384 /* of all other namespaces */
 #define ZTA_OTHERS_RATE	 50    /* new ones a second and workload */
 #define ZTA_OTHERS_BURST 1024
+#define ZTA_BUCKETS_MAX	 4096 /* workloads in such namespaces, the latest */
 #define ZTA_TEXTS_MAX	 8192
 #define ZTA_QUERIES_MAX	 16384
 #define ZTA_QUERY_S	 30  /* an answer that takes longer is not believed */

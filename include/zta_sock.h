@@ -25,6 +25,8 @@
 
 #define ZTA_SOCK_REDIRECTED (1U << 7) /* called IMDS, connected to the broker */
 
+#define ZTA_SOCK_ANSWERS (1U << 8) /* TCP: answers_at holds */
+
 #define ZTA_WATCH_DNS	 (1U << 0) /* queries to a resolver */
 #define ZTA_WATCH_STREAM (1U << 1) /* the first bytes: ClientHello, proxy request */
 
@@ -54,7 +56,10 @@ struct zta_sock {
 	__u64 judged; /* ties wire, wire_port, watch, zta_epoch(): such packets pass. 0 = none */
 	__u64 sticky; /* TCP: patterns that named wire when it was judged, 16 bits each */
 	__u64 nonce;  /* in the SYN of a call to the broker, until it is answered; 0 = none */
-	__u64 called_time;	/* UDP: CLOCK_MONOTONIC ns of the call, or ZTA_CALLED_LAST */
+	union {
+		__u64 called_time; /* UDP: CLOCK_MONOTONIC ns of the call, or ZTA_CALLED_LAST */
+		__u32 answers_at;  /* TCP: sequence number where a resolver's next message begins */
+	};
 	__u64 peers_word;	/* ZTA_CTL_WORD under which closed holds */
 	__u64 peers_since;	/* peers from before are forgotten (connect clears the mark) */
 	__u64 peer_tie;		/* ties peer, peer_port */

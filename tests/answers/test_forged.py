@@ -331,3 +331,108 @@ def test_an_answer_later_than_anybody_waits(world, ztad, table):
     table.ask()
     table.say(reply_to(first, table.address))
     assert table.opens()  # asked, and answered by the resolver: it counts
+
+
+@pytest.mark.parametrize("through", ["cmsg", "option"])
+def test_a_query_that_its_sender_led_through_lo(world, ztad, troupe, table, through):
+    """Whoever may lend itself the resolver's address must not call its answers home by lo."""
+    free = troupe.get("open")
+    liar = free.udp()
+    liar.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+    liar.bind((r.ADDRESS, r.PORT))
+    query = dns.message.make_query(table.name, "A").to_wire()
+    lo = 1
+    if through == "option":
+        table.sock.setsockopt(socket.SOL_IP, 50, struct.pack("!I", lo))  # IP_UNICAST_IF
+    info = struct.pack("=I4s4s", lo, bytes(4), bytes(4))
+    control = [(socket.SOL_IP, 8, info)] if through == "cmsg" else []  # IP_PKTINFO
+    try:
+        table.sock.sendmsg([query], control, 0, (r.ADDRESS, r.PORT))
+        liar.sendto(reply_to(query, table.address).to_wire(), (w.MACHINE_PE, table.port))
+        assert table.sock.recv(4096)[:2] == query[:2]
+    finally:
+        liar.close()
+    assert not table.opens()
+
+
+@pytest.mark.parametrize("rcode", [2, 4, 5], ids=["servfail", "notimp", "refused"])
+def test_another_resolver_answers_after_one_that_cannot(table, rcode):
+    """musl asks all resolvers at once, with one socket and one id: the first good answer counts."""
+    query = table.ask()
+    table.sock.sendto(query, (r.ADDRESS, r.PORT))
+    cannot = dns.message.make_response(dns.message.from_wire(query))
+    cannot.set_rcode(rcode)
+    table.say(cannot)
+    table.say(reply_to(query, table.address))
+    assert table.opens()
+
+
+class Stream:
+    """A resolver's end of one TCP connection, written by the test piece by piece."""
+
+    def __init__(self, table: Table):
+        self.table = table
+        table.resolver.ns.ip("addr", "replace", f"{real.ADDRESS}/24", "dev", "m0")
+        self.listener = table.resolver.ns.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((real.ADDRESS, r.PORT))
+        self.listener.listen(1)
+        self.near = table.puppet.tcp()
+        self.near.connect((real.ADDRESS, r.PORT))
+        self.far = self.listener.accept()[0]
+        self.far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, name: str, kind: str) -> bytes:
+        query = dns.message.make_query(name, kind).to_wire()
+        self.near.sendall(framed(query))
+        assert self.far.recv(4096) == framed(query)
+        return query
+
+    def say(self, *pieces: bytes) -> None:
+        """Each piece is a segment of its own."""
+        for piece in pieces:
+            self.far.sendall(piece)
+            got = b""
+            while len(got) < len(piece):
+                got += self.near.recv(65535)
+
+    def close(self) -> None:
+        for s in (self.near, self.far, self.listener):
+            s.close()
+
+
+def framed(message: bytes) -> bytes:
+    return struct.pack(">H", len(message)) + message
+
+
+@pytest.fixture
+def stream(table):
+    s = Stream(table)
+    yield s
+    s.close()
+
+
+def test_an_answer_inside_another(table, stream):
+    """What stands in a TXT record of the asker's own is no message, wherever a segment begins."""
+    text = stream.ask("t.example.org", "TXT")
+    inside = framed(reply_to(stream.ask(table.name, "A"), table.address).to_wire())
+    whole = dns.message.make_response(dns.message.from_wire(text))
+    hexed = "".join(f"\\{b:03d}" for b in b"x" * 20 + inside)
+    whole.answer.append(dns.rrset.from_text("t.example.org.", 60, "IN", "TXT", f'"{hexed}"'))
+    data = framed(whole.to_wire())
+    at = data.index(inside)
+    stream.say(data[:at], data[at:])
+    assert not table.opens()
+
+
+def test_answers_behind_one_that_was_split(table, stream):
+    """The control: messages are found again where they begin."""
+    first, second = stream.ask("t.example.org", "TXT"), stream.ask(table.name, "A")
+    long = dns.message.make_response(dns.message.from_wire(first))
+    long.answer.append(dns.rrset.from_text("t.example.org.", 60, "IN", "TXT", '"' + "y" * 200 + '"'))
+    data, true = framed(long.to_wire()), framed(reply_to(second, table.address).to_wire())
+    stream.say(data[:100], data[100:] + true)
+    assert table.opens()
+    third, address = stream.ask(table.name, "A"), fresh_private()
+    stream.say(framed(reply_to(third, address).to_wire()))
+    assert table.opens(address)

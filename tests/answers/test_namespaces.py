@@ -2,6 +2,7 @@
 """Whoever owns a network namespace can be any resolver in it: what that gains, and what it does not."""
 
 import errno
+import json
 import socket
 import threading
 
@@ -256,6 +257,35 @@ def test_who_fills_the_table_keeps_nothing_of_others_out(world, ztad, troupe, ow
     fresh, here = real.fresh(ZONE), fresh_private()
     resolver.put(fresh, here)
     assert client("app").lookup(fresh, port).tried == [(here, 0)]
+
+
+def bpftool(*words) -> dict:
+    return json.loads(sh("bpftool", "-j", *words))
+
+
+def fill(ztad, name: str, size: int, tmp_path) -> None:
+    """As many entries as the map can ever take, of workloads that are gone."""
+    hook = next(h for h in ztad.ctl("status")["hooks"] if h["name"] == "ingress")
+    program = bpftool("link", "show", "id", hook["link_id"])["prog_id"]
+    ids = bpftool("prog", "show", "id", program)["map_ids"]
+    one = next(m for m in (bpftool("map", "show", "id", i) for i in ids) if m.get("name") == name)
+    value = " ".join(["0"] * one["bytes_value"])
+    batch = tmp_path / "fill"
+    with batch.open("w", encoding="ascii") as f:
+        for i in range(size):
+            key = " ".join(str(b) for b in (i | 1 << 48).to_bytes(8, "little"))
+            f.write(f"map update id {one['id']} key {key} value {value}\n")
+    sh("bpftool", "batch", "file", batch)
+
+
+def test_workloads_that_are_gone_keep_nobody_out(world, ztad, own, tmp_path):
+    """A machine that has started many pods: the next one learns as the first one did."""
+    fill(ztad, "zta_buckets", 16384, tmp_path)
+    late, port = own("app-late"), world.port()
+    name, address = real.fresh(ZONE), fresh_private()
+    late.mock.said[name] = [address]
+    assert ask(late.p, name).answer
+    assert not refused(late.p, address, port)
 
 
 def test_a_pod_is_answered_by_the_real_resolver(world, ztad, troupe, resolver, client):
