@@ -109,6 +109,7 @@ static const struct shape_member tokens_members[] = {
 	{ .name = "token_file", .shape = &place_shape },
 	{ .name = "certificate_file", .shape = &place_shape },
 	{ .name = "imds_endpoint", .shape = &place_shape },
+	{ .name = "kubelet_dir", .shape = &place_shape },
 	{ 0 },
 };
 static const struct shape_member *const tokens_tables[] = { tokens_members, NULL };
@@ -174,6 +175,7 @@ void config_free(struct config *c)
 	free(c->tokens.token_file);
 	free(c->tokens.certificate_file);
 	free(c->tokens.imds_endpoint);
+	free(c->tokens.kubelet_dir);
 	free(c->cluster);
 	free(c->node_id);
 	*c = (struct config){ 0 };
@@ -356,6 +358,7 @@ static void read_tokens(struct reading *rd, const struct tree_node *of, struct c
 	read_absolute(rd, of, "token_file", &c->tokens.token_file);
 	read_absolute(rd, of, "certificate_file", &c->tokens.certificate_file);
 	read_url(rd, of, "imds_endpoint", "http://", &c->tokens.imds_endpoint);
+	read_absolute(rd, of, "kubelet_dir", &c->tokens.kubelet_dir);
 }
 
 static void read_broker(struct reading *rd, const struct tree_node *of, struct config *c)

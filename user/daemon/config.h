@@ -41,6 +41,7 @@ struct config {
 		char *tenant_id, *client_id;
 		char *token_file, *certificate_file;
 		char *imds_endpoint;
+		char *kubelet_dir; /* NULL = POD_KUBELET */
 	} tokens;
 };
 

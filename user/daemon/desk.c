@@ -27,6 +27,7 @@
 #include "daemon/notes.h"
 #include "daemon/rate.h"
 #include "daemon/repeats.h"
+#include "daemon/subject.h"
 #include "daemon/why.h"
 #include "daemon/worker.h"
 #include "kern/callers.h"
@@ -267,16 +268,25 @@ static void put(struct daemon *d, const struct desk_case *c)
 /* --- what the worker says */
 
 static void answer(struct daemon *d, const struct worker_ask *a, enum broker_reason reason,
-		   uint32_t wait_s, const struct policy_identity *id)
+		   uint32_t wait_s)
 {
 	struct worker_answer m = { .head = { WORKER_ANSWER, a->head.id },
 				   .reason = reason,
 				   .retry_s = wait_s };
 
-	_Static_assert(sizeof(m.client_id) == sizeof(id->client_id), "copied whole");
-	if (reason == BROKER_GRANTED)
-		memcpy(m.client_id, id->client_id, sizeof(m.client_id));
 	(void)worker_send(d, &m, -1); /* a worker that has gone took its clients along */
+}
+
+static void grant(struct daemon *d, const struct worker_ask *a, const struct zta_caller *who,
+		  const struct policy_identity *id)
+{
+	struct worker_answer m = { .head = { WORKER_ANSWER, a->head.id },
+				   .reason = BROKER_GRANTED };
+	_cleanup_close_ int fd = subject_of(d, who, &m.subject);
+
+	_Static_assert(sizeof(m.client_id) == sizeof(id->client_id), "copied whole");
+	memcpy(m.client_id, id->client_id, sizeof(m.client_id));
+	(void)worker_send(d, &m, fd); /* as above */
 }
 
 static void tell_why(struct daemon *d, const struct worker_ask *a, uint64_t workload)
@@ -287,7 +297,7 @@ static void tell_why(struct daemon *d, const struct worker_ask *a, uint64_t work
 
 	json = why_json(d->why, workload, &len);
 	if (!m || !json || len > sizeof(m->json)) {
-		answer(d, a, BROKER_UPSTREAM, 1, NULL);
+		answer(d, a, BROKER_UPSTREAM, 1);
 		return;
 	}
 	m->head = (struct worker_head){ WORKER_WHY, a->head.id };
@@ -332,11 +342,12 @@ void desk_ask(struct daemon *d, const struct worker_ask *a)
 	}
 	if (reason == BROKER_GRANTED && !within_rate(d->desk, c, &j, &wait_s))
 		reason = BROKER_RATE;
-	answer(d, a, reason, wait_s, j.caller ? &j.caller->identity : NULL);
 	if (reason == BROKER_GRANTED) {
+		grant(d, a, &c->who, &j.caller->identity);
 		remember(d->desk, a, c, j.caller->id);
 		return;
 	}
+	answer(d, a, reason, wait_s);
 	count(d->desk, "", DESK_REFUSED);
 	put(d, &(struct desk_case){ .reason = reason,
 				    .said = a->reason,

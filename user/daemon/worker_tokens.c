@@ -233,6 +233,16 @@ static void on_token(const struct tokens_result *r, void *ctx)
 	free(g);
 }
 
+/*
+ * In Kubernetes a federated token of ours is never a workload's: a stolen node shall give no more
+ * than its pods had.
+ */
+static bool would_be_ours(const struct worker_tokens *w, const struct worker_answer *grant)
+{
+	return w->site.source == TOKEN_SOURCE_WORKLOAD &&
+	       (grant->subject || getenv("KUBERNETES_SERVICE_HOST"));
+}
+
 void worker_tokens_fetch(struct worker_tokens *w, const struct worker_answer *grant, int subject_fd,
 			 const struct broker_request *q, broker_fetched done, void *arg)
 {
@@ -241,12 +251,16 @@ void worker_tokens_fetch(struct worker_tokens *w, const struct worker_answer *gr
 					  .selected = grant->client_id,
 					  .tenant_id = grant->tenant_id,
 					  .audience = q->audience,
-					  .subject = grant->subject,
+					  .subject = subject_fd < 0 ? 0 : grant->subject,
 					  .subject_fd = subject_fd };
 	struct broker_failure f = { 503, 30, w->why.text };
 	struct granted *g;
 
-	if (w->no_site && !want.subject) {
+	if (!want.subject && would_be_ours(w, grant))
+		f = (struct broker_failure){ 400, 0,
+					     "this pod has no token projected for workload "
+					     "identity, and ztad's own is for nobody else" };
+	if (!want.subject && (w->no_site || f.status == 400)) {
 		done(arg, NULL, &f);
 		return;
 	}

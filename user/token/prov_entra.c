@@ -26,8 +26,7 @@ static int write_url(const struct token_site *s, const struct token_key *k, bool
 		(void)snprintf(base, sizeof(base), "%s/", s->proxy_url);
 	else
 		(void)snprintf(base, sizeof(base), "%s", s->authority);
-	return snprintf(url, size, "%s%s/oauth2/v2.0/token", base,
-			*k->tenant_id ? k->tenant_id : s->tenant_id) < (int)size
+	return snprintf(url, size, "%s%s/oauth2/v2.0/token", base, k->tenant_id) < (int)size
 		       ? 0
 		       : -EINVAL;
 }
@@ -68,6 +67,8 @@ static int finish(const struct token_key *k, const char *assertion, size_t len,
 	char uuid[RAND_UUID_LEN];
 
 	rand_uuid(uuid);
+	if (!*k->tenant_id)
+		return diag_set(d, -EINVAL, "no tenant: say tokens.tenant_id or AZURE_TENANT_ID");
 	if (k->selector != WORKER_SELECT_CLIENT)
 		return diag_set(d, -EINVAL,
 				"Entra is asked for an application by its client id, and none is "

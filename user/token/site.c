@@ -140,8 +140,9 @@ static int read_proxy(env_fn env, struct token_site *s, struct diag *d)
 	return 0;
 }
 
-static int read_entra(const struct worker_config *c, env_fn env, struct token_site *s,
-		      struct diag *d)
+/* Also where tokens come from elsewhere: a pod's own assertion is for Entra in any case. */
+static int read_authority(const struct worker_config *c, env_fn env, struct token_site *s,
+			  struct diag *d)
 {
 	size_t len;
 
@@ -155,10 +156,16 @@ static int read_entra(const struct worker_config *c, env_fn env, struct token_si
 	if (s->authority[len - 1] != '/')
 		(void)strcpy(s->authority + len, "/");
 	take(s->tenant_id, sizeof(s->tenant_id), c->tenant_id, said(env, "AZURE_TENANT_ID"));
+	return read_proxy(env, s, d);
+}
+
+static int read_entra(const struct worker_config *c, env_fn env, struct token_site *s,
+		      struct diag *d)
+{
 	take(s->client_id, sizeof(s->client_id), c->client_id, said(env, "AZURE_CLIENT_ID"));
-	if (!*s->tenant_id)
-		return diag_set(d, -EINVAL, "no tenant: say tokens.tenant_id or AZURE_TENANT_ID");
-	return s->source == TOKEN_SOURCE_WORKLOAD ? read_proxy(env, s, d) : 0;
+	return *s->tenant_id
+		       ? 0
+		       : diag_set(d, -EINVAL, "no tenant: say tokens.tenant_id or AZURE_TENANT_ID");
 }
 
 static int read_managed(const struct worker_config *c, env_fn env, struct token_site *s,
@@ -199,20 +206,18 @@ static int read_managed(const struct worker_config *c, env_fn env, struct token_
 int token_site_read(const struct worker_config *c, char *(*env)(const char *name),
 		    struct token_site *ret, struct diag *d)
 {
-	struct token_site s = { .source = (enum token_source)c->source };
-	int r = 0;
+	int r;
 
-	if (c->source == TOKEN_SOURCE_CHAIN) {
-		s.chained = true;
-		r = choose(env, &s.source, d);
+	*ret = (struct token_site){ .source = (enum token_source)c->source };
+	r = read_authority(c, env, ret, d);
+	if (r == 0 && c->source == TOKEN_SOURCE_CHAIN) {
+		ret->chained = true;
+		r = choose(env, &ret->source, d);
 	}
-	if (r == 0)
-		r = s.source == TOKEN_SOURCE_WORKLOAD || s.source == TOKEN_SOURCE_CERTIFICATE ||
-				    s.source == TOKEN_SOURCE_ENVIRONMENT
-			    ? read_entra(c, env, &s, d)
-			    : read_managed(c, env, &s, d);
 	if (r < 0)
 		return r;
-	*ret = s;
-	return 0;
+	return ret->source == TOKEN_SOURCE_WORKLOAD || ret->source == TOKEN_SOURCE_CERTIFICATE ||
+			       ret->source == TOKEN_SOURCE_ENVIRONMENT
+		       ? read_entra(c, env, ret, d)
+		       : read_managed(c, env, ret, d);
 }

@@ -31,7 +31,7 @@ struct token_site {
  * token_site_read() - Decide
  * @env:	getenv()
  *
- * Return: 0, or -EINVAL and @d says what is wrong or missing.
+ * Return: 0, or -EINVAL and @d says what is wrong or missing; @ret holds what could be read.
  */
 int token_site_read(const struct worker_config *c, char *(*env)(const char *name),
 		    struct token_site *ret, struct diag *d);

@@ -94,7 +94,7 @@ struct worker_answer {
 	struct worker_head head;
 	uint32_t reason;	     /* enum broker_reason: 0 = granted */
 	uint32_t retry_s;	     /* when refused for its rate */
-	uint64_t subject;	     /* whose projected token comes along; 0 = none needed */
+	uint64_t subject;	     /* the pod whose projected token comes along; 0 = no pod */
 	char client_id[WORKER_GUID]; /* the identity to be; "" = the system-assigned one */
 	char tenant_id[WORKER_GUID]; /* "" = the configured one */
 	char pad[6];

@@ -170,7 +170,7 @@ static void test_sources_of_tokens(void **state)
 		      "\"cloud\":\"usgov\",\"tenant_id\":\"11111111-2222-3333-4444-555555555555\","
 		      "\"client_id\":\"11111111-2222-3333-4444-666666666666\","
 		      "\"token_file\":\"/t\",\"certificate_file\":\"/c\","
-		      "\"imds_endpoint\":\"http://127.0.0.1:1\"}}",
+		      "\"imds_endpoint\":\"http://127.0.0.1:1\",\"kubelet_dir\":\"/k\"}}",
 		      &errors, &c),
 		0);
 	assert_string_equal(c.worker_user, "w");
@@ -185,6 +185,7 @@ static void test_sources_of_tokens(void **state)
 	assert_string_equal(c.tokens.token_file, "/t");
 	assert_string_equal(c.tokens.certificate_file, "/c");
 	assert_string_equal(c.tokens.imds_endpoint, "http://127.0.0.1:1");
+	assert_string_equal(c.tokens.kubelet_dir, "/k");
 	config_free(&c);
 }
 
