@@ -4,18 +4,24 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "daemon/daemon.h"
+#include "kern/object.h"
+#include "workload/cgroup.h"
 #include "workload/pod.h"
-#include "workload/registry.h"
 #include "zta_identity.h"
 
 #define SUBJECT_UNKNOWN 1 /* of Kubernetes, but of no pod that is known */
 
+/* By its id, as it is now: what the registry knows of new cgroups may be late. */
 static int pod_of(struct daemon *d, uint64_t workload, char uid[POD_UID_LEN])
 {
-	const char *path = registry_find_path(d->registry, workload);
+	_cleanup_free_ char *path = NULL;
 
-	return path ? pod_of_cgroup(path, uid) : -ENOENT;
+	/* gone: it may have been a pod's */
+	return cgroup_path_of(kern_cgroup_path(d->kern), workload, &path) < 0
+		       ? -ESTALE
+		       : pod_of_cgroup(path, uid);
 }
 
 int subject_of(struct daemon *d, const struct zta_caller *who, uint64_t *ret_subject)

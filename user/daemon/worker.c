@@ -68,6 +68,7 @@ static bool is_for_worker(const char *variable)
 						"IMDS_ENDPOINT=",
 						"MANAGED_IDENTITY_CLIENT_ID=",
 						"DEFAULT_IDENTITY_CLIENT_ID=",
+						"KUBERNETES_SERVICE_HOST=",
 						"JOURNAL_STREAM=",
 						"SSL_CERT_" };
 
