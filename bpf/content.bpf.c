@@ -76,7 +76,9 @@ int zta_stream_refuse(struct __sk_buff *skb, __u32 room, __u32 reason, __u64 ser
 	r->c.hook = ZTA_HOOK_EGRESS;
 	r->c.type = ZTA_EVENT_TLS; /* also of what was given up */
 	r->c.flags |= ZTA_EVENT_CUT;
-	return zta_deny_room(skb, room, reason, services);
+	if (!zta_deny_room(skb, room, reason, services))
+		return 0;
+	return r->c.verdict.flags & ZTA_VERDICT_WEAKENED ? ZTA_PASSED_BY_STATE : ZTA_PASSED_BY_MODE;
 }
 
 /* Copy the name that the reader holds into the room. Returns its pattern, 0 = none. */
@@ -273,12 +275,17 @@ static __always_inline __u32 direct_reason(__u32 room, struct zta_room *r,
 	return zta_content_public(room, pattern, ZTA_REASON_SNI_PUBLIC);
 }
 
+static __always_inline int is_connect(const struct zta_stream *s)
+{
+	return s->state == ZTA_STREAM_REQUEST && (s->flags & ZTA_STREAM_CONNECT);
+}
+
 int zta_content(struct __sk_buff *skb, __u32 room)
 {
 	struct zta_room *r = zta_room(room);
 	struct bpf_sock *sk = skb->sk;
 	struct zta_stream *s;
-	__u32 pattern, reason;
+	__u32 pattern, reason, passes;
 
 	if (!r || !sk)
 		return ZTA_CONTENT_DENIED;
@@ -295,12 +302,12 @@ int zta_content(struct __sk_buff *skb, __u32 room)
 		return ZTA_CONTENT_GIVE_UP;
 	reason = r->seen & ZTA_SEEN_PROXY ? proxy_reason(room, r, s, pattern)
 					  : direct_reason(room, r, s, pattern);
-	if (reason && !zta_stream_refuse(skb, room, reason, r->verdict.services)) {
-		s->denied = s->state;
-		s->state = ZTA_STREAM_DENIED;
-		s->epoch = zta_epoch();
-		return ZTA_CONTENT_DENIED;
-	}
-	return s->state == ZTA_STREAM_REQUEST && (s->flags & ZTA_STREAM_CONNECT) ? ZTA_CONTENT_GO_ON
-										 : ZTA_CONTENT_END;
+	passes = reason ? zta_stream_refuse(skb, room, reason, r->verdict.services) : 0;
+	if (!reason || (passes && is_connect(s)))
+		return is_connect(s) ? ZTA_CONTENT_GO_ON : ZTA_CONTENT_END;
+	s->denied = s->state;
+	s->state = ZTA_STREAM_DENIED;
+	s->epoch = zta_epoch();
+	s->passed = passes;
+	return passes ? ZTA_CONTENT_FOR_NOW : ZTA_CONTENT_DENIED;
 }

@@ -15,7 +15,7 @@
  * others. A connection whose first octet was not seen (older than the programs) is past this check.
  *
  * A denied connection sends no more data; the daemon closes it. Its last name is judged again when
- * policy changes.
+ * policy changes, and so is one that a mode or a pause let pass, also when the pause is over.
  */
 #include "stream.h"
 
@@ -72,22 +72,50 @@ __noinline __weak __u32 zta_stream_run(struct __sk_buff *skb, __u32 at, __u32 en
 	return at;
 }
 
-/* No more is read of this connection: packets pass by the cached verdict, if there is one. */
-static __always_inline int end(struct bpf_sock *sk, struct zta_sock *st)
+/* Packets pass by the cached verdict, if there is one, until it ends. */
+static __noinline int pass_by(struct zta_sock *st)
 {
 	__u64 epoch = zta_epoch();
 
+	if (st->judged != zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, ZTA_WATCH_STREAM), epoch))
+		return 0;
+	st->judged = 0;
+	st->watch = 0;
+	st->judged = zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, 0), epoch);
+	return 1;
+}
+
+/* No more is read of this connection. */
+static __always_inline int end(struct bpf_sock *sk, struct zta_sock *st)
+{
 	if (st) {
 		st->flags |= ZTA_SOCK_READ;
-		if (st->judged ==
-		    zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, ZTA_WATCH_STREAM), epoch)) {
-			st->judged = 0;
-			st->watch = 0;
-			st->judged = zta_tie(&st->wire, ZTA_WATCHED(st->wire_port, 0), epoch);
-		}
+		ZTA_READ(pass_by(st));
 	}
 	bpf_sk_storage_delete(&zta_streams, sk);
 	return 1;
+}
+
+/* What was denied passes for now: by its mode until policy changes, else packet by packet. */
+static __always_inline int pass_for_now(struct zta_sock *st, const struct zta_stream *s)
+{
+	if (st && s->passed == ZTA_PASSED_BY_MODE)
+		ZTA_READ(pass_by(st));
+	return 1;
+}
+
+/* Of a reader that waits because of a denial: does that still hold? Then 1 + its `passed`. */
+__noinline __weak int zta_stream_denied(struct __sk_buff *skb, __u32 room)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct zta_room *r = zta_room(room);
+	struct zta_stream *s = sk ? bpf_sk_storage_get(&zta_streams, sk, 0, 0) : NULL;
+
+	if (!s || !r)
+		return 0;
+	if (s->passed == ZTA_PASSED_BY_STATE)
+		return zta_paused(&r->who) || zta_orphaned() ? 1 + ZTA_PASSED_BY_STATE : 0;
+	return s->epoch == zta_epoch() ? 1 + s->passed : 0;
 }
 
 /* Closed where policy denies by default. Returns 1: it passes, and is looked at no more. */
@@ -126,6 +154,8 @@ static __always_inline int judge(struct __sk_buff *skb, __u32 room, struct bpf_s
 		return end(sk, st);
 	if (passed == ZTA_CONTENT_GIVE_UP)
 		return give_up(skb, room, sk, st);
+	if (passed == ZTA_CONTENT_FOR_NOW)
+		return pass_for_now(st, s);
 	if (passed != ZTA_CONTENT_GO_ON)
 		return 0;
 	zta_stream_resume(s);
@@ -167,8 +197,9 @@ __noinline int zta_stream(struct __sk_buff *skb, __u32 room)
 	if (!s)
 		return end(sk, st); /* older than the programs */
 	if (zta_stream_waits(s)) {  /* denied before */
-		if (s->epoch == zta_epoch())
-			return 0;
+		passed = zta_stream_denied(skb, room);
+		if (passed)
+			return passed > 1;
 		passed = judge(skb, room, sk, st, s);
 		if (passed != GO_ON)
 			return passed;

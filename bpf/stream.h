@@ -27,6 +27,7 @@ enum zta_content {
 	ZTA_CONTENT_GO_ON,
 	ZTA_CONTENT_END,     /* judged and allowed; nothing more is read */
 	ZTA_CONTENT_GIVE_UP, /* cannot be judged */
+	ZTA_CONTENT_FOR_NOW, /* denied, but a mode or a pause lets it pass */
 };
 
 /* Who is judged: the maker of the socket. Returns 0: nobody. */
@@ -35,5 +36,5 @@ int zta_content_who(struct __sk_buff *skb, __u32 room);
 /* Judge what the reader of the packet's socket stands at. Returns enum zta_content. */
 int zta_content(struct __sk_buff *skb, __u32 room);
 
-/* Tell of a denial, unless a mode or a pause lets it pass. Returns 1: it passes. */
+/* Tell of a denial. Returns ZTA_PASSED_*: a mode or a pause lets it pass; 0: it does not. */
 int zta_stream_refuse(struct __sk_buff *skb, __u32 room, __u32 reason, __u64 services);

@@ -32,7 +32,7 @@ enum zta_stream_state {
 	ZTA_STREAM_HELLO,   /* a ClientHello was read */
 	ZTA_STREAM_OTHER,   /* neither of both */
 	ZTA_STREAM_MALFORMED,
-	ZTA_STREAM_DENIED, /* what was judged may not pass */
+	ZTA_STREAM_DENIED, /* what was judged is denied; `passed`: nevertheless it may pass */
 };
 
 #define ZTA_STREAM_PROXY   (1U << 0) /* it goes to a proxy: requests are read */
@@ -42,6 +42,9 @@ enum zta_stream_state {
 #define ZTA_STREAM_LITERAL (1U << 4) /* inside [ ] */
 #define ZTA_STREAM_INSIDE  (1U << 5) /* the hello stands in a tunnel */
 #define ZTA_STREAM_BODY	   (1U << 6) /* this header field says whether there is a body */
+
+#define ZTA_PASSED_BY_MODE  1 /* until policy changes */
+#define ZTA_PASSED_BY_STATE 2 /* while a pause lasts, or the daemon is gone */
 
 struct zta_stream {
 	__u64 seed;	 /* of the hash */
@@ -62,7 +65,7 @@ struct zta_stream {
 	__u8 record_have;
 	__u8 line;   /* what ended the authority; enum zta_stream_line */
 	__u8 denied; /* DENIED: the state before */
-	__u8 pad;
+	__u8 passed; /* DENIED: ZTA_PASSED_* */
 	__u8 record_buf[16];
 	__u8 buf[2 * ZTA_STREAM_PIECE];
 	char text[ZTA_DNS_TEXT];

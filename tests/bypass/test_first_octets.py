@@ -306,6 +306,38 @@ def test_in_a_pause_it_passes_and_is_told(inside, own):
     assert not inside.passes("wide", w.PUBLIC, hello(AI))
 
 
+@pytest.mark.parametrize("how", ["audit", "pause"])
+def test_what_passed_for_a_while_is_judged_again(inside, own, how):
+    """A name that a mode or a pause let pass ends its connection when that is over."""
+    if how == "audit":
+        own.apply(revised(4, mode="audit"))
+    else:
+        own.ctl("pause", "--for", "60s", "--reason", "drill")
+    flows = {}
+    try:
+        for name in (AI, OTHER):
+            s = flows[name] = inside.troupe.get("wide").tcp()
+            s.settimeout(5)
+            s.connect((w.PUBLIC, inside.world.port()))
+            h = hello(name)
+            assert s.echo(h) == h and s.echo() and s.echo()
+    finally:
+        if how == "pause":
+            own.ctl("resume")
+        else:
+            own.apply(revised(5))
+    assert flows[OTHER].echo()
+    seq = own.last_seq()
+    with pytest.raises(OSError) as e:
+        flows[AI].echo()
+    assert e.value.errno in (errno.ECONNABORTED, errno.EPIPE)
+    own.http("POST", "/v1/flush")  # the same as before is held
+    event = told(inside, seq, "sni-public")
+    assert (event["verdict"], event["server_name"]) == ("deny", AI)
+    for s in flows.values():
+        s.close()
+
+
 def test_quic(inside, control, world):
     """UDP 443 that policy does not list: `quic` for no-ai, an ordinary denial for closed profiles."""
     port = world.port_of(443)

@@ -96,7 +96,7 @@ static void take_event(void *ctx, const struct zta_event *e)
 	if (record)
 		why_note(d->why, record);
 	notes_put(d, record); /* NULL: counted as lost */
-	if (e->flags & ZTA_EVENT_CUT)
+	if ((e->flags & ZTA_EVENT_CUT) && e->verdict == ZTA_VERDICT_DENY) /* in audit it goes on */
 		close_cut(d->dispatch, e);
 	if (e->type == ZTA_EVENT_EGRESS)
 		monitor_seen(d, e->workload);
