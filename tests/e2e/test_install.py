@@ -102,4 +102,5 @@ def test_the_units_are_sound_and_hold_up_no_boot(installed):
     for unit in UNITS:
         said = sh("systemd-analyze", "security", "--offline=true", "--no-pager", where / unit)
         level = float(re.findall(r"exposure level for \S+: ([\d.]+)", said)[0])
-        assert level <= 4, said
+        # SETUID, SETGID and KILL count 0.4: they are what the worker loses its own rights with
+        assert level <= (4.4 if unit == "ztad.service" else 4), said

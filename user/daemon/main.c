@@ -81,7 +81,7 @@ static void lock_down(struct daemon *d)
 
 static int caps_up(struct daemon *d, struct diag *diag)
 {
-	return isolate_check(diag);
+	return isolate_check(d->options.action == OPTIONS_RUN, diag);
 }
 
 static int store_up(struct daemon *d, struct diag *diag)
@@ -111,7 +111,7 @@ static void loop_down(struct daemon *d)
 
 static int drop_up(struct daemon *d, struct diag *diag)
 {
-	return isolate_drop(diag);
+	return isolate_drop(d->options.action == OPTIONS_RUN, diag);
 }
 
 /*
