@@ -224,7 +224,7 @@ def test_nobody_answers(ztad, world, resolver, asked):
     world.machine.ip("route", "add", "unreachable", "10.45.9.9")
     try:
         for address, why in (
-            (w.PUBLIC, "no resolver answers: nothing listens at its port 53"),
+            (w.MACHINE, "no resolver answers: nothing listens at its port 53"),
             ("10.45.9.9", "no resolver answers: it cannot be reached from here"),
         ):
             ztad.apply(policy.suite(resolvers=[address]))

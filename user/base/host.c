@@ -5,7 +5,9 @@
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -215,6 +217,20 @@ bool host_has_lsm(const char *name)
 	for (char *s = strtok_r(text, ",", &save); s; s = strtok_r(NULL, ",", &save))
 		has |= !strcmp(s, name);
 	return has;
+}
+
+void host_drop_text(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char line[512], perms[5];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, perms) == 3 && !strcmp(perms, "r-xp") &&
+		    strchr(line, '/'))
+			(void)madvise((void *)from, to - from, MADV_DONTNEED); /* only memory */
+	if (f)
+		fclose(f);
 }
 
 static void check_lsm(struct checks *c)

@@ -35,6 +35,12 @@ bool host_has_capability(unsigned number);
 /* Is the module loaded, or part of the kernel image and alive? */
 bool host_has_module(const char *name);
 
+/*
+ * Give back the pages of program text that only the start needed, libraries' included: what is used
+ * again comes back from the page cache. Text is never written, so nothing can be lost.
+ */
+void host_drop_text(void);
+
 /* Is this security module active? false also where it cannot be told. */
 bool host_has_lsm(const char *name);
 

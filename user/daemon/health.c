@@ -7,6 +7,7 @@
 
 #include "audit/journal.h"
 #include "base/buf.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
@@ -180,6 +181,7 @@ void health_changed(struct daemon *d)
 	d->ready_told = true;
 	log_info("daemon: ready");
 	tell_ready(d);
+	host_drop_text(); /* the start went through much of libbpf, libcurl and what they need */
 }
 
 void health_reloading(struct daemon *d)
